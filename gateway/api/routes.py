@@ -8,6 +8,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from gateway.api.admin.administration import Administration
+from gateway.api.admin.routes import admin_routes
 from gateway.api.demo_page import page_routes
 from gateway.api.generations import GenerationResource
 from gateway.api.middleware.command_rate import is_read_route, rate_limited
@@ -23,7 +25,9 @@ from gateway.api.tickets import TicketRoute
 from gateway.protocol.errors import invalid
 
 
-def all_routes(services: Services, transport_routes: Iterable[BaseRoute]) -> Sequence[BaseRoute]:
+def all_routes(
+    services: Services, administration: Administration, transport_routes: Iterable[BaseRoute]
+) -> Sequence[BaseRoute]:
     """Return the routes. Requests count as commands, except those that only read what was started.
 
     The route of the interrupt counts its own requests.
@@ -40,6 +44,7 @@ def all_routes(services: Services, transport_routes: Iterable[BaseRoute]) -> Seq
         *TokenCountRoutes(services).routes(),
         *MessageCountRoutes(services).routes(),
         *status_routes(services.generations, services.responses),
+        *admin_routes(services, administration),
         *page_routes(),
     ]
     # Routes are matched in this order: starts come often, interrupts seldom.

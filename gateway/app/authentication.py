@@ -20,7 +20,8 @@ def credential_schemes(settings: Settings, previous: Sequence[CredentialScheme] 
     """
     schemes: list[CredentialScheme] = []
     if settings.keys or settings.keys_file is not None:
-        schemes.append(ApiKeyScheme(_read_stored_keys(settings)))
+        former = find_api_keys(previous)
+        schemes.append(ApiKeyScheme(read_stored_keys(settings), None if former is None else former.last_used))
     if settings.jwt is not None:
         # Imported only here: PyJWT and cryptography take longer to load than all of the schemes.
         from gateway.app.jwt_authentication import build_jwt_scheme  # noqa: PLC0415
@@ -29,15 +30,28 @@ def credential_schemes(settings: Settings, previous: Sequence[CredentialScheme] 
     return schemes
 
 
-def _read_stored_keys(settings: Settings) -> Sequence[StoredKey]:
+def find_api_keys(schemes: Sequence[CredentialScheme]) -> ApiKeyScheme | None:
+    """Return the scheme of API keys; None if keys are not accepted."""
+    return next((scheme for scheme in schemes if isinstance(scheme, ApiKeyScheme)), None)
+
+
+def read_stored_keys(settings: Settings) -> Sequence[StoredKey]:
     """Return the keys of the settings and of the file.
 
     Raises:
         ConfigurationError: the file cannot be read, a name or id is in both, or a key's budget needs missing prices.
     """
-    keys = [parse_stored_key(key.get_secret_value()) for key in settings.keys]
-    if settings.keys_file is not None:
-        keys += read_keys(settings.keys_file)
+    in_file = [] if settings.keys_file is None else read_keys(settings.keys_file)
+    return check_stored_keys(settings, in_file)
+
+
+def check_stored_keys(settings: Settings, in_file: Sequence[StoredKey]) -> Sequence[StoredKey]:
+    """Return the keys of the settings and these of a file.
+
+    Raises:
+        ConfigurationError: a name or id is in both, or a key's budget needs missing prices.
+    """
+    keys = [*(parse_stored_key(key.get_secret_value()) for key in settings.keys), *in_file]
     try:
         check_unique(keys)
     except ValueError as error:

@@ -14,9 +14,13 @@ from gateway.api.error_handlers import error_handlers
 from gateway.api.middleware.auth import AuthMiddleware
 from gateway.api.middleware.cors import CorsMiddleware
 from gateway.api.routes import all_routes
+from gateway.app.administration import GatewayAdministration
 from gateway.app.application import Application
 from gateway.app.authentication import credential_schemes
 from gateway.app.catalog import build
+from gateway.app.key_activity import KeyActivity
+from gateway.app.key_upkeep import KeyUpkeep
+from gateway.app.key_watch import KeyWatch
 from gateway.app.reload import Reloader
 from gateway.app.services import build_hub, build_services
 from gateway.app.store import build_replica, build_store
@@ -38,12 +42,14 @@ def create_app(
     clock: Clock | None = None,
     upstream: Upstream | None = None,
     store: Store | None = None,
+    load: Callable[[], Settings] | None = None,
 ) -> Starlette:
     """Build the ASGI application; its lifespan starts and ends everything that it owns.
 
     `app.state.hub` is its hub, `app.state.streams` counts its open streams, `app.state.reloader` changes its models and
     keys while it runs, `app.state.replica` is its part of a deployment, None without a store. Without an upstream,
-    given here or in the settings, it calls the built-in simulator. A `store` replaces that of the settings.
+    given here or in the settings, it calls the built-in simulator. A `store` replaces that of the settings. `load`
+    loads the settings again, for a reload.
 
     Raises:
         ConfigurationError: the keys can't be read.
@@ -52,23 +58,28 @@ def create_app(
     catalog = build(settings, upstream=upstream)
     hub = build_hub(settings, catalog.models, clock)
     authenticator = Authenticator(credential_schemes(settings), clock.unix)
-    reloader = Reloader(hub, settings, catalog, authenticator)
+    reloader = Reloader(hub, settings, catalog, authenticator, load)
     replica = build_replica(settings, store or build_store(settings, clock), hub, clock)
     if replica is not None:
         authenticator.tickets = replica.shared.tickets
-    services = build_services(settings, Generations(hub, replica), authenticator, clock, load_dialects())
+    generations = Generations(hub, replica)
+    services = build_services(settings, generations, authenticator, clock, load_dialects())
+    activity = KeyActivity(authenticator, clock, replica)
+    hub.on_end.append(activity.on_end)
+    administration = GatewayAdministration(reloader, generations, authenticator, activity)
+    upkeep = KeyUpkeep(KeyWatch(reloader, clock), activity, clock)
     if replica is not None:
         replica.streams.attach(services.streams)
     transport_routes = [route for transport in load_transports() for route in transport.routes(services)]
     app = Application(
-        routes=all_routes(services, transport_routes),
+        routes=all_routes(services, administration, transport_routes),
         # CORS first: a preflight carries no credential, and the page must be able to read a refusal.
         middleware=[
             Middleware(CorsMiddleware, services=services, allowed_headers=settings.allowed_headers),
             Middleware(AuthMiddleware, services=services),
         ],
         exception_handlers=error_handlers(hub),
-        lifespan=lambda _app: _lifespan(hub, reloader, replica),
+        lifespan=lambda _app: _lifespan(hub, reloader, replica, upkeep),
     )
     app.router.redirect_slashes = False
     app.state.hub = hub
@@ -79,16 +90,18 @@ def create_app(
 
 
 @asynccontextmanager
-async def _lifespan(hub: Hub, reloader: Reloader, replica: Replica | None) -> AsyncIterator[None]:
+async def _lifespan(hub: Hub, reloader: Reloader, replica: Replica | None, upkeep: KeyUpkeep) -> AsyncIterator[None]:
     # The first use of anyio loads its back end: now, and not while the first client waits.
     await checkpoint()
     await reloader.start()
     try:
         if replica is not None:
             await replica.start()
+        upkeep.start()
         yield
     finally:
         await hub.close()
+        await upkeep.close()
         if replica is not None:
             await replica.close()
         await reloader.close()

@@ -5,7 +5,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from gateway.app.authentication import credential_schemes
+from gateway.api.admin.administration import ReloadReport
+from gateway.app.authentication import credential_schemes, find_api_keys, read_stored_keys
 from gateway.app.catalog import CATALOG_SETTINGS, Catalog, build
 from gateway.config import ConfigurationError, Settings
 from gateway.pipeline.hub import Hub
@@ -24,18 +25,39 @@ NO_PROVIDER_LEFT: Final = (
 logger = logging.getLogger(__name__)
 
 
-class Reloader:
-    """Owner of the current catalog, and of former catalogs until no generation runs on them any more."""
+class NothingToLoadError(Exception):
+    """The gateway has no configuration file that could be loaded again."""
 
-    def __init__(self, hub: Hub, settings: Settings, catalog: Catalog, authenticator: Authenticator) -> None:
+
+class Reloader:
+    """Owner of the current catalog, and of former catalogs until no generation runs on them any more.
+
+    `load` loads the configuration again; None if there is no file to load.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        settings: Settings,
+        catalog: Catalog,
+        authenticator: Authenticator,
+        load: Callable[[], Settings] | None = None,
+    ) -> None:
         self.catalog = catalog
+        self._load_settings = load
         self._authenticator = authenticator
         self._hub = hub
         self._settings = self._initial_settings = settings
         self._lock = asyncio.Lock()
+        self._load_lock = asyncio.Lock()
         self._requested: Callable[[], Settings] | None = None
         self._loading: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings in use: those of the last reload."""
+        return self._settings
 
     async def start(self) -> None:
         """Start the catalog.
@@ -55,7 +77,38 @@ class Reloader:
         if self._loading is None:
             self._loading = asyncio.get_running_loop().create_task(self._load_requested(), name="reload")
 
-    async def change(self, settings: Settings) -> None:
+    async def reload(self) -> ReloadReport:
+        """Load the configuration and change to it; return what has changed.
+
+        Raises:
+            NothingToLoadError: there is no file to load.
+            ConfigurationError: see `change`; or the configuration is not valid. Nothing has changed.
+            OSError: see `change`.
+        """
+        if self._load_settings is None:
+            raise NothingToLoadError
+        return await self._change_to(self._load_settings)
+
+    async def reload_keys(self) -> Sequence[str]:
+        """Read the API keys again, and nothing else; return how many have changed.
+
+        Raises:
+            ConfigurationError: they can't be read, or are not valid. The former ones stay in use.
+        """
+        async with self._lock:
+            keys = await asyncio.to_thread(read_stored_keys, self._settings)
+            former = find_api_keys(self._authenticator.schemes)
+            if former is None:
+                return []
+            current = ApiKeyScheme(keys, former.last_used)
+            changes = _describe_key_changes(former.keys, current.keys)
+            if changes:
+                schemes = [current if scheme is former else scheme for scheme in self._authenticator.schemes]
+                self._authenticator.replace_schemes(schemes)
+                logger.warning("keys reloaded: %s", ", ".join(changes))
+            return changes
+
+    async def change(self, settings: Settings) -> ReloadReport:
         """Change to another configuration: new generations use its models, and new requests its keys.
 
         Raises:
@@ -77,15 +130,16 @@ class Reloader:
                 await catalog.close(former)
                 raise
             # No await from here on: requests see either the former models and keys, or the new ones.
-            changes = self._describe_changes(settings, catalog, schemes)
+            report = self._report(settings, catalog, schemes)
             running = self._hub.reload(catalog.models)
             self.catalog = catalog
             self._authenticator.replace_schemes(schemes)
-            logger.warning("configuration reloaded: %s", changes)
+            logger.warning("configuration reloaded: %s", report)
             self._settings = settings
         task = asyncio.get_running_loop().create_task(_retire(former, catalog, running), name="retire")
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
+        return report
 
     async def close(self) -> None:
         """Close all catalogs. Call it after the hub is closed, when no generation runs any more."""
@@ -103,23 +157,26 @@ class Reloader:
         finally:
             self._loading = None
 
+    async def _change_to(self, load: Callable[[], Settings]) -> ReloadReport:
+        # One at a time: a file that takes longer to read is not applied after a later one.
+        async with self._load_lock:
+            # In a thread: locating the line of a problem parses the file many times, which would block all streams.
+            return await self.change(await asyncio.to_thread(load))
+
     async def _load(self, load: Callable[[], Settings]) -> None:
         try:
-            # In a thread: locating the line of a problem parses the file many times, which would block all streams.
-            await self.change(await asyncio.to_thread(load))
+            await self._change_to(load)
         except ConfigurationError as error:
             logger.error("configuration not changed:\n%s", error)
         except OSError as error:
             logger.error("configuration not changed: the simulator can't listen: %s", error.strerror)
 
-    def _describe_changes(self, settings: Settings, catalog: Catalog, schemes: Sequence[CredentialScheme]) -> str:
-        """Return what changes since the last reload, and what differs from the start but needs a restart."""
+    def _report(self, settings: Settings, catalog: Catalog, schemes: Sequence[CredentialScheme]) -> ReloadReport:
         changed = sorted(_differences(self._settings, settings) & RELOADABLE)
         # The file of keys keeps its name when its content changes.
         changed += _describe_key_changes(_stored_keys(self._authenticator.schemes), _stored_keys(schemes))
-        changes = f"models: {', '.join(catalog.models.names) or 'any'}; changed: {', '.join(changed) or 'nothing'}"
-        fixed = ", ".join(sorted(_differences(self._initial_settings, settings) - RELOADABLE))
-        return f"{changes}; only a restart changes {fixed}" if fixed else changes
+        needs_restart = sorted(_differences(self._initial_settings, settings) - RELOADABLE)
+        return ReloadReport(catalog.models.names, changed, needs_restart)
 
 
 async def _retire(former: Catalog, successor: Catalog, running: Sequence[asyncio.Task[None]]) -> None:
@@ -141,9 +198,8 @@ def _differences(settings: Settings, other: Settings) -> set[str]:
 
 def _stored_keys(schemes: Sequence[CredentialScheme]) -> Mapping[str, StoredKey]:
     """Return the API keys that the schemes accept, by id."""
-    return {
-        key_id: key for scheme in schemes if isinstance(scheme, ApiKeyScheme) for key_id, key in scheme.keys.items()
-    }
+    scheme = find_api_keys(schemes)
+    return {} if scheme is None else scheme.keys
 
 
 def _describe_key_changes(former: Mapping[str, StoredKey], keys: Mapping[str, StoredKey]) -> list[str]:

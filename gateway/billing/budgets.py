@@ -5,7 +5,7 @@ replace them at the end. So concurrent streams of one principal share what remai
 spent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from math import inf
 
@@ -32,6 +32,9 @@ class Budgets:
     _spent: dict[str, float] = field(init=False, default_factory=dict)
     """With what was spent elsewhere."""
     _elsewhere: dict[str, float] = field(init=False, default_factory=dict)
+    _granted: dict[str, float] = field(init=False, default_factory=dict)
+    """What operators have granted beyond the limits, with what was granted elsewhere."""
+    _granted_elsewhere: dict[str, float] = field(init=False, default_factory=dict)
 
     def limit(self, own_limit: float | None = None) -> float:
         """Return the limit that applies; 0 means no limit."""
@@ -56,6 +59,38 @@ class Budgets:
         known = self._elsewhere.get(principal, 0.0)
         self._spent[principal] = self._spent.get(principal, 0.0) + dollars - known
         self._elsewhere[principal] = dollars
+
+    def granted(self, principal: str, unix: float) -> float:
+        """Return the US dollars that operators have granted beyond the limit on this day."""
+        self.start_day(unix)
+        return self._granted.get(principal, 0.0)
+
+    def granted_here(self, principal: str, unix: float) -> float:
+        """Return the US dollars that were granted on this day by way of this gateway."""
+        return self.granted(principal, unix) - self._granted_elsewhere.get(principal, 0.0)
+
+    def set_granted_elsewhere(self, principal: str, dollars: float) -> None:
+        """Set what was granted on this day by way of other gateways; `set_spent_elsewhere` has subtracted it."""
+        known = self._granted_elsewhere.get(principal, 0.0)
+        self._granted[principal] = self._granted.get(principal, 0.0) + dollars - known
+        self._granted_elsewhere[principal] = dollars
+
+    def grant(self, principal: str, dollars: float, unix: float) -> None:
+        """Grant a principal US dollars beyond its limit, for this day.
+
+        It counts as negative spending: other gateways learn of it as of all that is spent, and nothing on the way of a
+        chunk asks for it.
+        """
+        self.start_day(unix)
+        self._granted[principal] = self._granted.get(principal, 0.0) + dollars
+        self._spent[principal] = self._spent.get(principal, 0.0) - dollars
+        if self.on_spend is not None:
+            self.on_spend(principal)
+
+    def known(self, unix: float) -> Collection[str]:
+        """Return the principals that have spent something on this day, or were granted something."""
+        self.start_day(unix)
+        return self._spent.keys()
 
     def check(self, principal: str, unix: float, own_limit: float | None = None) -> None:
         """Check that some of the budget remains.
@@ -88,12 +123,18 @@ class Budgets:
         if day > self._day:
             self._spent.clear()
             self._elsewhere.clear()
+            self._granted.clear()
+            self._granted_elsewhere.clear()
         if day > self._day or day < self._day - 1:
             self._day = day
         return self._day
 
+    def renewed_at(self, unix: float) -> float:
+        """Return when the next day begins, in seconds since 1970."""
+        return float((self.start_day(unix) + 1) * DAY)
+
     def _ms_until_renewal(self, unix: float) -> int:
-        return round(((self.start_day(unix) + 1) * DAY - unix) * 1000)
+        return round((self.renewed_at(unix) - unix) * 1000)
 
     def _message(self, own_limit: float | None) -> str:
         return f"The budget of {self.limit(own_limit):g} US dollars a day is spent; it is renewed at midnight UTC."

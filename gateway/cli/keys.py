@@ -13,7 +13,8 @@ from typing import Final, get_args
 from gateway.admission.limits import PrincipalLimits
 from gateway.config import ConfigurationError, find_file, find_keys_file, variable_name
 from gateway.security.api_keys import StoredKey, check_name, generate_key, hash_secret
-from gateway.security.key_file import LIMIT_FIELDS, exclusive_access, read_keys, write_keys
+from gateway.security.key_changes import add_key, remove_keys
+from gateway.security.key_file import LIMIT_FIELDS, read_keys
 from gateway.security.principals import Role
 
 DEFAULT_FILE: Final = Path("dualstream.keys.toml")
@@ -26,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command to its parser."""
     parser.description = (
         "Create, list and revoke the keys with which clients use the gateway. The file of keys stores their hashes. It "
-        f"is that of --file, else the configuration's keys_file, else ./{DEFAULT_FILE}. A running gateway reads it "
-        "again on SIGHUP."
+        f"is that of --file, else the configuration's keys_file, else ./{DEFAULT_FILE}. A running gateway follows its "
+        "changes within 2 seconds."
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     create = actions.add_parser("create", help="create a key and print it once")
@@ -107,12 +108,7 @@ def _create(options: argparse.Namespace, file: Path, unix: float) -> None:
     roles: frozenset[Role] = frozenset(options.role or ())
     limits = _parse_limits(options)
     stored = StoredKey(options.name, key.id, hash_secret(key.secret), unix, expires, models, roles, limits)
-    with exclusive_access(file):
-        keys = read_keys(file)
-        if any(each.name == options.name for each in keys):
-            message = f"a key named {options.name} exists already: revoke it first, or choose another name"
-            raise ValueError(message)
-        write_keys(file, [*keys, stored])
+    add_key(file, stored, create=True)
     _print_key(key.text(), options.name)
     print(f"This is the key of {options.name}. It is not shown again: {file} stores only its hash.", file=sys.stderr)
 
@@ -146,23 +142,15 @@ def _parse_limits(options: argparse.Namespace) -> PrincipalLimits:
 
 def _print_next_step(file: Path, configured: Path | None) -> None:
     if configured is not None and file.resolve() == configured.resolve():
-        print("A running gateway accepts it after SIGHUP (kill -HUP).", file=sys.stderr)
+        print("A running gateway accepts it within 2 seconds.", file=sys.stderr)
     else:
         setting = f'keys_file = "{file}" in the configuration, or {variable_name("keys_file")}={file}'
         print(f"The configuration does not name this file yet: set {setting}", file=sys.stderr)
 
 
 def _revoke(name: str, file: Path) -> None:
-    # Locking creates the file. Read it first, so that a mistyped name is an error and creates nothing.
-    read_keys(file)
-    with exclusive_access(file):
-        keys = read_keys(file)
-        kept = [key for key in keys if key.name != name]
-        if len(kept) == len(keys):
-            message = f"{file} has no key of that name; its keys: {', '.join(key.name for key in keys) or 'none'}"
-            raise ValueError(message)
-        write_keys(file, kept)
-    print("Revoked. A running gateway refuses it after SIGHUP (kill -HUP).", file=sys.stderr)
+    remove_keys(file, lambda key: key.name == name)
+    print("Revoked. A running gateway that uses this file refuses it within 2 seconds.", file=sys.stderr)
 
 
 def parse_expiry(text: str, unix: float) -> float:

@@ -40,9 +40,11 @@ class CredentialScheme(Protocol):
 class ApiKeyScheme:
     """Credential scheme of API keys."""
 
-    def __init__(self, stored: Sequence[StoredKey]) -> None:
+    def __init__(self, stored: Sequence[StoredKey], last_used: Mapping[str, float] | None = None) -> None:
         self.keys: Mapping[str, StoredKey] = index_by_id(stored)
         """The keys that are accepted, by id."""
+        self.last_used = {key_id: unix for key_id, unix in (last_used or {}).items() if key_id in self.keys}
+        """When each key has authenticated a request last, in seconds since 1970."""
 
     async def authenticate(self, credential: str, unix: float) -> Principal | None:
         """Implement `CredentialScheme.authenticate`.
@@ -55,7 +57,10 @@ class ApiKeyScheme:
             key = verify_key(credential, self.keys, unix)
         except ExpiredKeyError:
             raise expired_credential() from None
-        return None if key is None else key.principal()
+        if key is None:
+            return None
+        self.last_used[key.id] = unix
+        return key.principal()
 
     def renew(self, principal: Principal) -> Principal | None:
         """Implement `CredentialScheme.renew`."""

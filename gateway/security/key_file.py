@@ -1,4 +1,4 @@
-"""Key file: TOML with one table `[keys.NAME]` per key, read with the configuration, written by `dualstream keys`."""
+"""Key file: TOML with one table `[keys.NAME]` per key, written by `dualstream keys` and by the admin API."""
 
 import json
 import os
@@ -23,8 +23,8 @@ if sys.platform != "win32":
     import fcntl
 
 FILE_HEADER: Final = """\
-# API keys of a Dualstream gateway, written by `dualstream keys`, which keeps no comment but this one.
-# A key cannot be recovered from its hash. A running gateway reads this file again on SIGHUP.
+# API keys of a Dualstream gateway, written by `dualstream keys` and the admin API, which keep no comment but this one.
+# A key cannot be recovered from its hash. A running gateway follows changes of this file within 2 seconds.
 """
 
 Limit = Annotated[int, Field(ge=0)]

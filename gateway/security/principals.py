@@ -14,6 +14,8 @@ Role = Literal["observe", "operate"]
 Source = Literal["address", "key", "token"]
 """How a principal is identified. Equal names of different sources are different principals."""
 
+SOURCES: Final[frozenset[Source]] = frozenset(get_args(Source))
+
 ROLES: Final[frozenset[Role]] = frozenset(get_args(Role))
 
 

@@ -49,7 +49,7 @@ def run(
     Raises:
         ConfigurationError: the keys can't be read, or the shared store can't be used as it is configured.
     """
-    app = create_app(settings)
+    app = create_app(settings, load=load)
     reload = partial(app.state.reloader.request, load) if load else None
     server = _Server(
         server_config(settings, app), app.state.replica, app.state.hub, settings.drain_timeout, reload, inheritance

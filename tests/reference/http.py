@@ -6,7 +6,8 @@ from typing import Final
 
 from gateway.api.openapi.components import PARAMETERS, TAGS, RefusalSpec
 from gateway.api.openapi.document import middleware_refusals
-from gateway.api.openapi.routes import OPERATIONS, Operation
+from gateway.api.openapi.operation import Operation
+from gateway.api.openapi.routes import OPERATIONS
 from gateway.protocol.commands import StartRequest
 
 INTRODUCTION: Final = """\

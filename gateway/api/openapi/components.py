@@ -11,12 +11,13 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import CODES, Code
 from gateway.protocol.position import REFUSED_POSITION
 
-Tag = Literal["generations", "models", "tickets", "gateway", "page"]
+Tag = Literal["generations", "models", "tickets", "admin", "gateway", "page"]
 
 TAGS: Final[Mapping[Tag, str]] = {
     "generations": "Start generations, read their events, interrupt them, give feedback.",
     "models": "The available models.",
     "tickets": "Substitutes for a key where no header can be set: tickets, and a cookie.",
+    "admin": "Keys, budgets and reloads, for the role `operate`.",
     "gateway": "State of the gateway.",
     "page": "The demo page and its files.",
 }
@@ -90,6 +91,13 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "Prompt": Parameter("prompt", "query", "The user's message.", {"type": "string", "minLength": 1}, required=True),
     "ModelQuery": Parameter(
         "model", "query", "As `model` in the body of a start.", {"type": "string", "minLength": 1, "maxLength": 256}
+    ),
+    "KeyId": Parameter(
+        "key_id",
+        "path",
+        "The `id` of a key, which is also its part between the two underscores of `ds_…_…`.",
+        {"type": "string", "pattern": r"^[A-Za-z0-9]{8}$"},
+        required=True,
     ),
     "File": Parameter("path", "path", "A file of the page.", {"type": "string", "minLength": 1}, required=True),
 }

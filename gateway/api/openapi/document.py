@@ -21,8 +21,9 @@ from gateway.api.openapi.components import (
     RefusalSpec,
     ResponseSpec,
 )
+from gateway.api.openapi.operation import Operation
 from gateway.api.openapi.response_bodies import Refusal
-from gateway.api.openapi.routes import OPERATIONS, Operation
+from gateway.api.openapi.routes import OPERATIONS
 from gateway.api.openapi.schemas import ref, schemas
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code

@@ -1,12 +1,11 @@
 """The operations of all routes: purpose, parameters, and every status. A test compares the list with the routes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Literal
-
-from pydantic import BaseModel
+from dataclasses import replace
+from typing import Final
 
 from gateway.api.openapi import response_bodies
+from gateway.api.openapi.admin_routes import ADMIN_OPERATIONS
 from gateway.api.openapi.components import (
     ANYTHING,
     BODY_REFUSALS,
@@ -24,33 +23,10 @@ from gateway.api.openapi.components import (
     TOO_MANY_STREAMS,
     RefusalSpec,
     ResponseSpec,
-    Tag,
 )
+from gateway.api.openapi.operation import Operation
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest, TicketRequest
 from gateway.protocol.errors import Code
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One method of one path. `parameters` are keys of `components.PARAMETERS`."""
-
-    method: Literal["get", "post", "delete"]
-    path: str
-    id: str
-    tag: Tag
-    summary: str
-    responses: tuple[ResponseSpec, ...]
-    refusals: tuple[RefusalSpec, ...] = ()
-    parameters: tuple[str, ...] = ()
-    request_body: type[BaseModel] | None = None
-    needs_body: bool = True
-    accepts_ticket: bool = False
-    counts_as_command: bool = True
-    """Whether its requests count against the command rate; those that only read or resume a stream do not."""
-    needs_key: bool = True
-    """Whether it requires a credential, if the gateway has keys and the path is not public."""
-    description: str = ""
-
 
 _STARTED_STREAM: Final = replace(
     EVENT_STREAM,
@@ -308,6 +284,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         (RefusalSpec(Code.FORBIDDEN, "The role `observe` is required."),),
         ("RequestId",),
     ),
+    *ADMIN_OPERATIONS,
     Operation(
         "get",
         "/health",

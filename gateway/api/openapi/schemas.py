@@ -7,11 +7,16 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import core_schema
 
+from gateway.api.admin.bodies import ChangeKey, CreateKey, RaiseBudget, ResetBudget
 from gateway.api.openapi import response_bodies
+from gateway.api.openapi.admin_bodies import ADMIN_RESPONSES
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, JsonObject, StartRequest, TicketRequest
 from gateway.protocol.events import Error, Event, Part, Reasoning, SignedReasoning, ToolCall
 
-REQUESTS: Final[Sequence[type]] = (StartRequest, InterruptRequest, FeedbackRequest, TicketRequest)
+REQUESTS: Final[Sequence[type]] = (
+    *(StartRequest, InterruptRequest, FeedbackRequest, TicketRequest),
+    *(CreateKey, ChangeKey, ResetBudget, RaiseBudget),
+)
 RESPONSES: Final[Sequence[type]] = (
     response_bodies.Refusal,
     response_bodies.RunningGenerations,
@@ -24,6 +29,7 @@ RESPONSES: Final[Sequence[type]] = (
     response_bodies.Stats,
     response_bodies.Health,
     response_bodies.Ready,
+    *ADMIN_RESPONSES,
 )
 
 _TEMPLATE: Final = "#/components/schemas/{model}"

@@ -1,7 +1,7 @@
 """Share what principals have spent with the other replicas, in the background: no chunk waits for it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -16,6 +16,13 @@ SYNC_SECONDS: Final = 0.2
 
 RETRY_SECONDS: Final = 1.0
 """Delay after which it is recorded again, when the store has failed."""
+
+
+READ_AT_ONCE: Final = 500
+"""Number of principals that are read with one exchange."""
+
+GRANTED: Final = "granted:"
+"""Prefix of a principal's name in the store, for what operators have granted it. No principal's id begins with it."""
 
 
 class BudgetSync:
@@ -47,6 +54,22 @@ class BudgetSync:
             self._changed[principal.id] = None
             with suppress(StoreError):
                 await self.synchronize()
+
+    async def read(self, principals: Iterable[str]) -> None:
+        """Read what all have spent and were granted, for an operator.
+
+        Raises:
+            StoreError: what was known before counts on.
+        """
+        unix = self._clock.unix()
+        day = self._budgets.start_day(unix)
+        names = [*principals]
+        for start in range(0, len(names), READ_AT_ONCE):
+            part = names[start : start + READ_AT_ONCE]
+            spent = {name: self._budgets.spent_here(name, unix) for name in part}
+            granted = {f"{GRANTED}{name}": self._granted_here(name, unix) for name in part}
+            async with self._recording:
+                await self._exchange(day, {**spent, **granted})
 
     async def run(self) -> None:
         """Record what has changed, until the task is cancelled."""
@@ -92,7 +115,20 @@ class BudgetSync:
         unix = self._clock.unix()
         day = self._budgets.start_day(unix)
         own = {principal: self._budgets.spent_here(principal, unix) for principal in principals}
+        granted = {f"{GRANTED}{name}": dollars for name in principals if (dollars := self._granted_here(name, unix))}
+        await self._exchange(day, {**own, **granted})
+
+    async def _exchange(self, day: int, own: Mapping[str, float]) -> None:
         totals = await self._totals.record(self._replica, day, own)
-        if self._budgets.start_day(self._clock.unix()) == day:
-            for principal, total in totals.items():
-                self._budgets.set_spent_elsewhere(principal, max(0.0, total - own[principal]))
+        if self._budgets.start_day(self._clock.unix()) != day:
+            return
+        for name, total in totals.items():
+            # Fractions of the store's unit are errors of rounding.
+            elsewhere = round(total - own[name], 9)
+            if name.startswith(GRANTED):
+                self._budgets.set_granted_elsewhere(name.removeprefix(GRANTED), elsewhere)
+            else:
+                self._budgets.set_spent_elsewhere(name, elsewhere)
+
+    def _granted_here(self, principal: str, unix: float) -> float:
+        return self._budgets.granted_here(principal, unix)

@@ -95,3 +95,30 @@ def test_a_refund_of_yesterday_does_not_raise_the_budget_of_today() -> None:
     # From now on it is charged what it costs beyond that.
     assert late.charge_to_date(2.0, DAY + 2) == 6.0
     assert late.charge_to_date(1.5, DAY + 3) == 6.5
+
+
+def test_an_operator_may_grant_more_for_a_day() -> None:
+    budgets, reported = Budgets(1.0), list[str]()
+    budgets.on_spend = reported.append
+    charge = BudgetCharge(budgets, "a")
+    assert charge.charge_to_date(1.0, DAY) == 0
+    budgets.grant("a", 0.5, DAY)
+    # What runs may go on, and is refunded as before.
+    assert charge.charge_to_date(1.25, DAY) == 0.25
+    assert charge.charge_to_date(1.0, DAY) == 0.5
+    assert (budgets.granted("a", DAY), budgets.spent("a", DAY)) == (0.5, 0.5)
+    assert reported[1] == "a"
+    assert [*budgets.known(DAY)] == ["a"]
+    assert budgets.renewed_at(DAY + 1) == 2 * DAY
+    assert (budgets.granted("a", 2 * DAY), budgets.remaining("a", 2 * DAY)) == (0, 1)
+
+
+def test_what_is_granted_elsewhere_is_known_beside_what_is_spent_there() -> None:
+    budgets = Budgets(1.0)
+    budgets.grant("a", 0.5, DAY)
+    budgets.set_spent_elsewhere("a", -2.0)
+    budgets.set_granted_elsewhere("a", 2.0)
+    assert (budgets.granted("a", DAY), budgets.granted_here("a", DAY)) == (2.5, 0.5)
+    assert (budgets.remaining("a", DAY), budgets.spent_here("a", DAY)) == (3.5, -0.5)
+    budgets.set_granted_elsewhere("a", 3.0)
+    assert budgets.granted("a", DAY) == 3.5
