@@ -10,6 +10,7 @@ TESTS: Final = ROOT / "tests"
 
 DATA: Final = "constants and types without logic"
 COMMAND: Final = "a command: its parsing is tested as part of the command line, its effect with real processes"
+BENCH: Final = "tests/gateway/cli/bench/providers"
 
 EXCEPTIONS: Final = {
     "gateway/__main__.py": (COMMAND, "tests/integration/test_processes.py"),
@@ -105,8 +106,10 @@ EXCEPTIONS: Final = {
     "gateway/cli/check.py": (COMMAND, "tests/integration/test_reload.py"),
     "gateway/cli/serve.py": (COMMAND, "tests/integration/test_processes.py"),
     "gateway/cli/simulate.py": (COMMAND, "tests/integration/test_processes.py"),
-    "gateway/cli/bench/report/cards.py": ("part of the page", "tests/gateway/cli/bench/report/test_page.py"),
-    "gateway/cli/bench/report/document.py": ("part of the page", "tests/gateway/cli/bench/report/test_page.py"),
+    "gateway/cli/bench/providers/report/cards.py": ("part of the page", f"{BENCH}/report/test_page.py"),
+    "gateway/cli/bench/document.py": ("part of the page", f"{BENCH}/report/test_page.py"),
+    "gateway/cli/bench/output.py": ("what every benchmark does at its start and end", f"{BENCH}/test_command.py"),
+    "gateway/cli/bench/tables.py": ("part of the reports", f"{BENCH}/report/test_terminal.py"),
     "gateway/cli/chat/command.py": (COMMAND, "tests/integration/test_processes.py"),
     "gateway/cli/chat/screen.py": (
         "lays out the terminal; what it shows and does is tested without a screen",

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from gateway.app.catalog import build
-from gateway.cli.bench import command
+from gateway.cli.bench.providers import command
 from gateway.config import ConfigurationError, Settings, find_file, load
 from gateway.config.model_names import models_to_compare
 

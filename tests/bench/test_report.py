@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.bench.charts import Bar, bars
-from gateway.cli.bench.report.document import STYLE
+from gateway.cli.bench.document import STYLE
 from tests.bench.figures import Figures
 from tests.bench.report.curves import Curve, curves
 from tests.bench.report.page import page

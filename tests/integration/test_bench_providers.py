@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gateway.cli.bench.command import add_arguments, run
+from gateway.cli.bench.providers.command import add_arguments, run
 from gateway.config import load
 from gateway.routing.model import Model
 from gateway.routing.target import Target

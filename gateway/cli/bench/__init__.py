@@ -1,1 +1,1 @@
-"""Measures the configured models from a user's view: time to first token, speed, cost and errors."""
+"""Benchmarks for users: of the configured models, and of the transports of a gateway. What both share is here."""

@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from gateway.cli.bench.charts import Bar, bars
-from gateway.cli.bench.report.document import document
+from gateway.cli.bench.document import document
 from tests.bench.report.curves import Curve, curves
 from tests.bench.report.table import NOTHING, PAIRS, describe_noise, format_cell, format_figure, table_lines
 from tests.bench.results import Results

@@ -7,8 +7,8 @@ from functools import partial
 
 from anyio import CancelScope
 
-from gateway.cli.bench.plan import Plan, Subject
-from gateway.cli.bench.sample import Recorder, Sample
+from gateway.cli.bench.providers.plan import Plan, Subject
+from gateway.cli.bench.providers.sample import Recorder, Sample
 from gateway.clock import Clock, SystemClock
 from gateway.protocol.errors import Code, Failed
 from gateway.upstreams.base import UpstreamEvent, UpstreamRequest, UpstreamResponse

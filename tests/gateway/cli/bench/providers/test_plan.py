@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cli.bench.plan import BadPlanError, Plan, Subject, find, subjects
+from gateway.cli.bench.output import BadPlanError
+from gateway.cli.bench.providers.plan import Plan, Subject, find, subjects
 from gateway.routing.model import Model
 from gateway.routing.target import Target
-from tests.gateway.cli.bench.fakes import subject
+from tests.gateway.cli.bench.providers.fakes import subject
 from tests.scripted_upstream import ScriptedUpstream
 
 

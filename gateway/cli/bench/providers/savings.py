@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway.billing.prices import MILLION, Price
-from gateway.cli.bench.figures import Figures, Tokens
+from gateway.cli.bench.providers.figures import Figures, Tokens
 
 DAYS = 30
 """Days of a month."""

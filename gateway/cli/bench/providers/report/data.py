@@ -6,9 +6,9 @@ import io
 import orjson
 
 from gateway.billing.prices import Price
-from gateway.cli.bench.figures import REQUESTS, Spread, Tokens, p50, p95
-from gateway.cli.bench.results import Line, Results
-from gateway.cli.bench.sample import Sample
+from gateway.cli.bench.providers.figures import REQUESTS, Spread, Tokens, p50, p95
+from gateway.cli.bench.providers.results import Line, Results
+from gateway.cli.bench.providers.sample import Sample
 from gateway.protocol.events import Usage
 
 Record = dict[str, str | int | float | bool | None]

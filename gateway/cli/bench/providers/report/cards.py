@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from gateway.cli.bench.charts import Bar, Strip, bars, strips
-from gateway.cli.bench.figures import REQUESTS, Spread, p50, p95
-from gateway.cli.bench.report.table import UNKNOWN, estimated, model, money, ms, number, percent
-from gateway.cli.bench.results import Line, Results
-
-SHADES = 8
-"""Number of colours in colours.css; the ninth target has the colour of the first."""
+from gateway.cli.bench.document import chart_card, shade
+from gateway.cli.bench.formats import UNKNOWN, money, ms, number, percent
+from gateway.cli.bench.providers.figures import REQUESTS, Spread, p50, p95
+from gateway.cli.bench.providers.report.table import estimated, model
+from gateway.cli.bench.providers.results import Line, Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +35,10 @@ def cards(results: Results) -> str:
     """Draw all charts: times first, then speed and cost."""
     targets, month = _targets(results.lines), f"A month at {results.savings.daily_tokens:,} tokens a day"
     drawn = [
-        _card(TTFT.title, TTFT.about, _bars(TTFT, targets)),
-        _card("Every time to first token", "Each dot is an answered request.", _dots(targets)),
-        *(_card(chart.title, chart.about, _bars(chart, targets)) for chart in CHARTS),
-        _card(month, MONTH.about, _bars(MONTH, targets)),
+        chart_card(TTFT.title, TTFT.about, _bars(TTFT, targets)),
+        chart_card("Every time to first token", "Each dot is an answered request.", _dots(targets)),
+        *(chart_card(chart.title, chart.about, _bars(chart, targets)) for chart in CHARTS),
+        chart_card(month, MONTH.about, _bars(MONTH, targets)),
     ]
     return f"<div class=cards>{''.join(drawn)}</div>\n"
 
@@ -49,16 +47,9 @@ def _targets(lines: Sequence[Line]) -> list[DrawnTarget]:
     """Return the targets with titles and colours; without the provider if it is the same for all, to save room."""
     same_provider = len({line.subject.provider for line in lines}) == 1
     return [
-        DrawnTarget(line, model(line) if same_provider else line.subject.label, f"shade-{index % SHADES}")
+        DrawnTarget(line, model(line) if same_provider else line.subject.label, shade(index))
         for index, line in enumerate(lines)
     ]
-
-
-def _card(title: str, about: str, drawing: str) -> str:
-    return (
-        f'<div class="card"><h2>{escape(title)}</h2><p class=soft>{escape(about)}</p>'
-        f"{drawing or '<p>nothing was measured</p>'}</div>"
-    )
 
 
 def _bars(chart: Chart, targets: Sequence[DrawnTarget]) -> str:

@@ -1,16 +1,11 @@
-"""Tables and progress in the terminal."""
+"""Tables in the terminal."""
 
-import io
 import re
 
 import pytest
-from rich.console import Console
 
-from gateway.cli.bench.plan import Plan
-from gateway.cli.bench.report.table import UNKNOWN
-from gateway.cli.bench.report.terminal import progress
-from tests.gateway.cli.bench.fakes import answered, failed, subject
-from tests.gateway.cli.bench.report.examples import mixed, printed, shown
+from gateway.cli.bench.formats import UNKNOWN
+from tests.gateway.cli.bench.providers.report.examples import mixed, printed, shown
 
 
 def test_the_terminal_shows_both_tables_and_the_failures() -> None:
@@ -37,26 +32,3 @@ def test_a_table_that_is_too_wide_is_split(width: int, tables: int) -> None:
     assert figures[0] == figures[1]
     # Names are folded only where there is no room for them.
     assert ("scripted/cheap " in text) == (width in {80, 40})
-
-
-def test_without_a_terminal_progress_is_ten_lines() -> None:
-    screen = Console(file=io.StringIO(), width=80)
-    target = subject("[bold]a")
-    with progress(screen, Plan([target], requests=40)) as show:
-        for number in range(40):
-            show(target, failed("timeout") if number == 7 else answered(0.1))
-    assert isinstance(screen.file, io.StringIO)
-    lines = screen.file.getvalue().splitlines()
-    assert len(lines) == 10
-    assert lines[0] == "[ 4/40] scripted/[bold]a"
-    assert lines[-1] == "[40/40] scripted/[bold]a, 1 failed"
-
-
-def test_in_a_terminal_progress_is_a_bar() -> None:
-    screen = Console(file=io.StringIO(), width=80, force_terminal=True)
-    target = subject("a")
-    with progress(screen, Plan([target], requests=2)) as show:
-        show(target, answered(0.1))
-        show(target, answered(0.1))
-    assert isinstance(screen.file, io.StringIO)
-    assert "2/2" in screen.file.getvalue()

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from gateway.billing.prices import Price, flat
-from gateway.cli.bench.figures import Figures, Spread, Tokens, compute_figures
+from gateway.cli.bench.providers.figures import Figures, Spread, Tokens, compute_figures
 from gateway.protocol.events import Usage
-from tests.gateway.cli.bench.fakes import answered, failed
+from tests.gateway.cli.bench.providers.fakes import answered, failed
 
 
 def test_figures_are_of_answered_requests() -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from gateway.billing.prices import Price
-from gateway.cli.bench.plan import Plan, Subject
-from gateway.cli.bench.results import Results, RunInfo, build_results
-from gateway.cli.bench.sample import Sample
+from gateway.cli.bench.output import RunInfo
+from gateway.cli.bench.providers.plan import Plan, Subject
+from gateway.cli.bench.providers.results import Results, build_results
+from gateway.cli.bench.providers.sample import Sample
 from gateway.protocol.events import Usage
 from gateway.routing.target import Target
 from gateway.upstreams.base import Upstream

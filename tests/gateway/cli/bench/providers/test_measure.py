@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from gateway.cli.bench.measure import measure
-from gateway.cli.bench.plan import Plan, Subject
-from gateway.cli.bench.sample import Sample
+from gateway.cli.bench.providers.measure import measure
+from gateway.cli.bench.providers.plan import Plan, Subject
+from gateway.cli.bench.providers.sample import Sample
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Usage
 from gateway.routing.watchdog import Limits
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from tests.event_loop import settle
-from tests.gateway.cli.bench.fakes import subject
+from tests.gateway.cli.bench.providers.fakes import subject
 from tests.manual_clock import ManualClock
 from tests.scripted_upstream import ScriptedUpstream
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.billing.usage import estimate_input
-from gateway.cli.bench.sample import EMPTY, Recorder, Sample
+from gateway.cli.bench.providers.sample import EMPTY, Recorder, Sample
 from gateway.protocol.events import Chunk, Reasoning, TextBatch, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent
 from tests.start_requests import user_message

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from gateway.billing.prices import Price
-from gateway.cli.bench.sample import Sample
+from gateway.cli.bench.providers.sample import Sample
 from gateway.routing.percentile import percentile
 
 REQUESTS = 10_000

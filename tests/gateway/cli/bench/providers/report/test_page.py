@@ -5,11 +5,12 @@ import re
 import orjson
 
 from gateway.billing.prices import Price, flat
-from gateway.cli.bench.report.data import to_csv, to_json
-from gateway.cli.bench.report.page import COLOURS, page
-from gateway.cli.bench.report.table import UNKNOWN
-from tests.gateway.cli.bench.fakes import result, subject
-from tests.gateway.cli.bench.report.examples import mixed, printed
+from gateway.cli.bench.document import COLOURS
+from gateway.cli.bench.formats import UNKNOWN
+from gateway.cli.bench.providers.report.data import to_csv, to_json
+from gateway.cli.bench.providers.report.page import page
+from tests.gateway.cli.bench.providers.fakes import result, subject
+from tests.gateway.cli.bench.providers.report.examples import mixed, printed
 
 
 def test_the_page_is_self_contained_and_escapes_its_texts() -> None:

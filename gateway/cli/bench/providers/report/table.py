@@ -1,33 +1,24 @@
-"""The tables of terminal and page: their columns, and the format of figures. Pure."""
+"""The tables of terminal and page: their columns. Pure."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Final
 
 from gateway.billing.prices import Price
-from gateway.cli.bench.figures import REQUESTS, Figures, p50, p95
-from gateway.cli.bench.results import Line, Results
-from gateway.cli.bench.savings import DAYS
+from gateway.cli.bench.formats import UNKNOWN, money, ms, number, percent
+from gateway.cli.bench.providers.figures import REQUESTS, Figures, p50, p95
+from gateway.cli.bench.providers.results import Line, Results
+from gateway.cli.bench.providers.savings import DAYS
+from gateway.cli.bench.tables import Column
 
-UNKNOWN = "\N{EN DASH}"
-"""Displayed for an unknown figure."""
 ESTIMATED = "~"
 """Prefix of a figure that is based on estimated tokens."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column. `left`: text, aligned to the left. A title may have two lines.
-
-    `breaks`: a table that is too wide is split before this column.
-    """
-
-    title: str
-    cell: Callable[[Line], str]
-    left: bool = False
-    breaks: bool = False
+TARGET: Final = Column[Line]("Target", lambda line: line.subject.label, left=True)
+"""First column of a split table: provider and model in one column."""
 
 
-def performance() -> Sequence[Column]:
+def performance() -> Sequence[Column[Line]]:
     """Return the columns of the first table: speed, price, cost and errors."""
     return (
         Column("Provider", lambda line: line.subject.provider, left=True),
@@ -43,7 +34,7 @@ def performance() -> Sequence[Column]:
     )
 
 
-def roi(results: Results) -> Sequence[Column]:
+def roi(results: Results) -> Sequence[Column[Line]]:
     """Return the columns of the second table: cost of a month, and savings against the baseline."""
     baseline = next((line for line in results.lines if line.subject.label == results.savings.baseline), None)
     baseline_price = money(baseline.saving.blended if baseline else None)
@@ -69,32 +60,6 @@ def roi_title(results: Results) -> str:
 def model(line: Line) -> str:
     """Return the provider's name of the model, as in the target's unique label."""
     return line.subject.label.removeprefix(f"{line.subject.provider}/")
-
-
-def number(value: float | None, digits: int = 0) -> str:
-    """Format a number."""
-    return UNKNOWN if value is None else f"{value:,.{digits}f}"
-
-
-def ms(seconds: float | None) -> str:
-    """Format a time in milliseconds; below 10 ms with one decimal."""
-    if seconds is None:
-        return UNKNOWN
-    value = seconds * 1000
-    return f"{value:,.{0 if value >= 10 or not value else 1}f} ms"
-
-
-def money(dollars: float | None) -> str:
-    """Format US dollars: with cents, or with four decimals below $0.10."""
-    if dollars is None:
-        return UNKNOWN
-    size = abs(dollars)
-    return f"{'-' if dollars < 0 else ''}${size:,.{2 if size >= 0.1 or not size else 4}f}"
-
-
-def percent(value: float | None) -> str:
-    """Format a percentage; -0 is formatted as 0."""
-    return UNKNOWN if value is None else f"{round(value) or 0} %"
 
 
 def price(tokens: Price | None) -> str:

@@ -6,9 +6,9 @@ import re
 from rich.console import Console
 
 from gateway.billing.prices import flat
-from gateway.cli.bench.report.terminal import show
-from gateway.cli.bench.results import Results
-from tests.gateway.cli.bench.fakes import answered, failed, result, subject
+from gateway.cli.bench.providers.report.terminal import show
+from gateway.cli.bench.providers.results import Results
+from tests.gateway.cli.bench.providers.fakes import answered, failed, result, subject
 
 HOSTILE = "<script>alert(1)</script>\x1b[2J"
 

@@ -4,10 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.cli.bench.figures import Figures, compute_figures, p50
-from gateway.cli.bench.plan import Plan, Subject
-from gateway.cli.bench.sample import Sample
-from gateway.cli.bench.savings import Saving, Savings, compute_savings
+from gateway.cli.bench.output import RunInfo
+from gateway.cli.bench.providers.figures import Figures, compute_figures, p50
+from gateway.cli.bench.providers.plan import Plan, Subject
+from gateway.cli.bench.providers.sample import Sample
+from gateway.cli.bench.providers.savings import Saving, Savings, compute_savings
 
 Samples = Mapping[str, Sequence[Sample]]
 """Samples by label, in the order in which the requests ended."""
@@ -41,15 +42,6 @@ class Results:
     def broken(self) -> bool:
         """Return True if every request to some target failed."""
         return any(line.figures.requests and not line.figures.answered for line in self.lines)
-
-
-@dataclass(frozen=True, slots=True)
-class RunInfo:
-    """Facts of a run that are reported beside its figures."""
-
-    taken: str
-    versions: Mapping[str, str]
-    interrupted: bool = False
 
 
 def build_results(plan: Plan, samples: Samples, daily_tokens: int, baseline: str | None, info: RunInfo) -> Results:

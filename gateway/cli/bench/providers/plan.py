@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.billing.prices import Price
+from gateway.cli.bench.output import BadPlanError
 from gateway.protocol.commands import Message
 from gateway.routing.model import Model
 from gateway.routing.target import Target
@@ -21,10 +22,6 @@ PROMPTS = (
 
 There are several, because the answer to a single one could soon come from a provider's cache.
 """
-
-
-class BadPlanError(ValueError):
-    """The requested run is not possible; the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

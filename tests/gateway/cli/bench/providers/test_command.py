@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 from gateway.billing.prices import flat
-from gateway.cli.bench import command
-from gateway.cli.bench.command import add_arguments, run
-from gateway.cli.bench.report.terminal import show
-from gateway.cli.bench.results import Results
+from gateway.cli.bench.providers import command
+from gateway.cli.bench.providers.command import add_arguments, run
+from gateway.cli.bench.providers.report.terminal import show
+from gateway.cli.bench.providers.results import Results
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Usage
 from gateway.routing.model import Model

@@ -1,16 +1,15 @@
 """Results as an HTML page. Pure, except that it reads its style sheet."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from html import escape
-from pathlib import Path
 
-from gateway.cli.bench.figures import REQUESTS, p50
-from gateway.cli.bench.report.cards import cards
-from gateway.cli.bench.report.document import document
-from gateway.cli.bench.report.table import UNKNOWN, Column, money, ms, number, performance, problems, roi, roi_title
-from gateway.cli.bench.results import Line, Results
-
-COLOURS = Path(__file__).with_name("colours.css")
+from gateway.cli.bench.document import COLOURS, document, facts, failures, method, section, tile
+from gateway.cli.bench.formats import UNKNOWN, money, ms, number
+from gateway.cli.bench.providers.figures import REQUESTS, p50
+from gateway.cli.bench.providers.report.cards import cards
+from gateway.cli.bench.providers.report.table import performance, problems, roi, roi_title
+from gateway.cli.bench.providers.results import Line, Results
+from gateway.cli.bench.tables import html_table
 
 METHOD = (
     "TTFT, the time to first token: from sending the request to the first read with content, which may be text, "
@@ -33,7 +32,7 @@ METHOD = (
 def page(results: Results) -> str:
     """Return the page."""
     figures = (_header(results), _tiles(results), cards(results), _tables(results))
-    notes = (_failures(results), _method(), _facts(results))
+    notes = (failures(problems(results)), method(METHOD), _facts(results))
     return document("Dualstream: models compared", "".join((*figures, *notes)), COLOURS.read_text("utf-8"))
 
 
@@ -69,41 +68,18 @@ def _best(
     if not known:
         return ""
     best, line = (max if highest else min)(known, key=lambda pair: pair[0])
-    return (
-        f"<div class=tile>{escape(title)}<b>{escape(write(best))}</b>"
-        f"<span class=soft>{escape(line.subject.label)}</span></div>"
-    )
+    return tile(title, write(best), line.subject.label)
 
 
 def _tables(results: Results) -> str:
-    return (
-        f"<section class=card><h2>All figures</h2>{_table(performance(), results.lines)}</section>\n"
-        f"<section class=card><h2>Cost of a month</h2><p class=soft>{escape(roi_title(results))}</p>"
-        f"{_table(roi(results), results.lines)}</section>\n"
+    return section("All figures", html_table(performance(), results.lines)) + section(
+        "Cost of a month", html_table(roi(results), results.lines), roi_title(results)
     )
-
-
-def _table(columns: Sequence[Column], lines: Sequence[Line]) -> str:
-    head = "".join(f"<th>{escape(column.title).replace(chr(10), '<br>')}</th>" for column in columns)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(column.cell(line))}</td>' for column in columns)}</tr>\n" for line in lines
-    )
-    return f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-
-
-def _failures(results: Results) -> str:
-    listed = "".join(f"<p class=bad>{escape(problem)}</p>" for problem in problems(results))
-    return f"<section class=card><h2>Failures</h2>{listed}</section>\n" if listed else ""
-
-
-def _method() -> str:
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in METHOD)
-    return f"<section class=card><h2>Method</h2><ul>{items}</ul></section>\n"
 
 
 def _facts(results: Results) -> str:
     plan = results.plan
-    facts = {
+    described = {
         "ended": results.taken,
         "requests": f"{plan.requests} to each target, {plan.concurrency} at once"
         + (", and one uncounted request to warm up" if plan.warm_up else ""),
@@ -111,5 +87,4 @@ def _facts(results: Results) -> str:
         "prompts" if len(plan.prompts) > 1 else "prompt": " · ".join(plan.prompts),
         **results.versions,
     }
-    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
-    return f"<section class=card><h2>Run</h2><dl>{pairs}</dl></section>\n"
+    return facts(described)

@@ -5,8 +5,8 @@ import io
 
 import orjson
 
-from gateway.cli.bench.report.data import to_csv, to_json
-from tests.gateway.cli.bench.report.examples import mixed
+from gateway.cli.bench.providers.report.data import to_csv, to_json
+from tests.gateway.cli.bench.providers.report.examples import mixed
 
 
 def test_json_and_csv_have_the_same_figures() -> None:

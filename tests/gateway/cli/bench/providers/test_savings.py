@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.billing.prices import Price, flat
-from gateway.cli.bench.figures import Tokens, compute_figures
-from gateway.cli.bench.savings import blended_price, compute_savings, input_share
-from tests.gateway.cli.bench.fakes import answered
+from gateway.cli.bench.providers.figures import Tokens, compute_figures
+from gateway.cli.bench.providers.savings import blended_price, compute_savings, input_share
+from tests.gateway.cli.bench.providers.fakes import answered
 
 prices = st.none() | st.builds(Price, *[st.floats(0, 1000)] * 3)
 

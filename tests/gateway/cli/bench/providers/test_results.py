@@ -1,6 +1,6 @@
 """The order of results."""
 
-from tests.gateway.cli.bench.report.examples import mixed
+from tests.gateway.cli.bench.providers.report.examples import mixed
 
 
 def test_lines_are_sorted_by_cost_and_unknown_costs_are_last() -> None:
