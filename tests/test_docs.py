@@ -49,13 +49,15 @@ def test_every_preset_is_documented() -> None:
     assert host_table() in read("docs/reference/providers.md")
 
 
-@pytest.mark.parametrize("page", ["docs/reference/configuration.md", "docs/reference/chat-uis.md"])
+@pytest.mark.parametrize(
+    "page", ["docs/reference/configuration.md", "docs/reference/chat-uis.md", "docs/guides/your-providers.md"]
+)
 def test_the_configuration_examples_load(tmp_path: Path, page: str) -> None:
     examples = re.findall(r"```toml\n(.*?)```", read(page), re.DOTALL)
     assert examples
     for example in examples:
         (tmp_path / "dualstream.toml").write_text(example)
-        keys = {"OPENAI_API_KEY": "k", "DEEPSEEK_API_KEY": "k"}
+        keys = {"OPENAI_API_KEY": "k", "DEEPSEEK_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}
         assert "chat" in load({}, keys, tmp_path / "dualstream.toml").models
 
 
@@ -165,6 +167,23 @@ def test_every_entry_point_on_the_paths_of_a_chunk_and_a_command_exists() -> Non
             assert re.search(rf"^ *(class|def|async def) {name}\b", read(path), re.MULTILINE), f"{path}: {named}"
 
 
+def test_every_log_line_that_is_quoted_exists() -> None:
+    """The words between the placeholders (in capitals) and numbers of a line are in the source."""
+    source = "".join(re.findall(r'"(?:\\.|[^"\\\n])*"', "\n".join(modules())))
+    quoted = [line for page in QUOTES_THE_LOG for line in re.findall(r"log: `([^`]+)`", read(page))]
+    assert len(quoted) > 10
+    for line in quoted:
+        for words in re.split(r"[A-Z]{2,}|\bN\b|\d+|…", line):
+            assert len(words.split()) < 3 or words.strip(" :;().") in source, f"{line}: {words}"
+
+
+QUOTES_THE_LOG = ("docs/operations/troubleshooting.md", "docs/operations/drain.md", "docs/reference/codes.md")
+
+
+def modules() -> list[str]:
+    return [found.read_text("utf-8") for folder in ("gateway", "transports") for found in (ROOT / folder).rglob("*.py")]
+
+
 def test_every_test_that_contributing_names_exists() -> None:
     for path, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", read("CONTRIBUTING.md")):
         assert f"def {test}(" in read(path), f"{path}::{test}"
@@ -175,9 +194,7 @@ def test_every_class_of_the_glossary_exists_and_the_terms_are_in_order() -> None
     terms = re.findall(r"^\| ([^|`]+) \| ", page, re.MULTILINE)[1:]
     assert len(terms) > 50
     assert terms == sorted(set(terms), key=str.casefold)
-    source = "\n".join(
-        found.read_text("utf-8") for folder in ("gateway", "transports") for found in (ROOT / folder).rglob("*.py")
-    )
+    source = "\n".join(modules())
     classes = set(re.findall(r"^ *class (\w+)", source, re.MULTILINE))
     named = set(re.findall(r"`([A-Z][a-z]\w*)`", page))
     assert len(named) > 50

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
+from docutils.nodes import Element
 from pygments.lexers import JsxLexer, TextLexer
 from pygments.token import Error, Text, _TokenType
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.typing import ExtensionMetadata
 
 INDEX = "docs/index"
@@ -28,9 +31,18 @@ class JsxTextLexer(JsxLexer):
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register what this module has."""
     app.connect("source-read", add_navigation)
+    app.connect("missing-reference", show_folder)
     app.add_lexer("jsx", JsxTextLexer)
     app.add_lexer("mermaid", TextLexer)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def show_folder(
+    app: Sphinx, environment: BuildEnvironment, node: pending_xref, content: Element
+) -> Element | None:
+    """Return the text of a link to a folder: a code host lists its files, the site has no page for it."""
+    page = environment.doc2path(node["refdoc"])
+    return content if (Path(page).parent / node["reftarget"]).is_dir() else None
 
 
 def add_navigation(app: Sphinx, name: str, source: list[str]) -> None:

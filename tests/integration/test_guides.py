@@ -30,6 +30,14 @@ EXPECTED: Final = {
         '"state":"interrupted"',
         "You asked: “Why is the sky blue?”",
     ),
+    "vi/quickstart.md": (
+        "event: accepted",
+        '"type":"complete"',
+        ":6",
+        '"state":"stopping"',
+        '"state":"interrupted"',
+        "Vì sao bầu trời màu xanh?",
+    ),
     "guides/your-providers.md": (
         "dualstream.toml: valid",
         "second: sim: ",
