@@ -9,6 +9,7 @@ from gateway.admission.streams import Stream
 from gateway.api.context import PRINCIPAL, address
 from gateway.api.services import Services
 from gateway.asgi import DEFERRED, DeferredServe
+from gateway.log_fields import log_fields
 from gateway.protocol.errors import Refused
 from gateway.security.principals import Principal
 
@@ -60,7 +61,8 @@ def _admit(services: Services, client_address: str) -> Stream:
         return services.streams.admit(client_address)
     except Refused as refused:
         if services.streams.log_throttle.is_due(services.clock.now()):
-            logger.warning("a stream from %s was refused: %s", client_address, log_message(refused))
+            fields = log_fields("stream_refused", address=client_address, code=refused.code.value)
+            logger.warning("a stream from %s was refused: %s", client_address, log_message(refused), extra=fields)
         raise
 
 

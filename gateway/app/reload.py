@@ -9,11 +9,13 @@ from gateway.api.admin.administration import ReloadReport
 from gateway.app.authentication import credential_schemes, find_api_keys, read_stored_keys
 from gateway.app.catalog import CATALOG_SETTINGS, Catalog, build
 from gateway.config import ConfigurationError, Settings
+from gateway.log_fields import log_fields
 from gateway.pipeline.hub import Hub
 from gateway.security.api_keys import StoredKey
 from gateway.security.authenticator import ApiKeyScheme, Authenticator, CredentialScheme
+from gateway.telemetry.log_level import set_level
 
-RELOADABLE: Final = CATALOG_SETTINGS | {"keys_file", "keys", "jwt"}
+RELOADABLE: Final = CATALOG_SETTINGS | {"keys_file", "keys", "jwt", "log_level"}
 """Settings that a reload changes."""
 
 NO_PROVIDER_LEFT: Final = (
@@ -134,7 +136,8 @@ class Reloader:
             running = self._hub.reload(catalog.models)
             self.catalog = catalog
             self._authenticator.replace_schemes(schemes)
-            logger.warning("configuration reloaded: %s", report)
+            set_level(settings.log_level)
+            logger.info("configuration reloaded: %s", report, extra=log_fields("reloaded", changes=str(report)))
             self._settings = settings
         task = asyncio.get_running_loop().create_task(_retire(former, catalog, running), name="retire")
         self._retiring.add(task)
@@ -167,9 +170,10 @@ class Reloader:
         try:
             await self._change_to(load)
         except ConfigurationError as error:
-            logger.error("configuration not changed:\n%s", error)
+            logger.error("configuration not changed:\n%s", error, extra=log_fields("reload_failed", reason=str(error)))
         except OSError as error:
-            logger.error("configuration not changed: the simulator can't listen: %s", error.strerror)
+            message = "configuration not changed: the simulator can't listen: %s"
+            logger.error(message, error.strerror, extra=log_fields("reload_failed", reason=error.strerror))
 
     def _report(self, settings: Settings, catalog: Catalog, schemes: Sequence[CredentialScheme]) -> ReloadReport:
         changed = sorted(_differences(self._settings, settings) & RELOADABLE)

@@ -1,34 +1,17 @@
-"""Logging to standard error. The text of a record stays inside the record.
-
-Messages contain text of others: names of models, messages of libraries. A line break in it would start what looks like
-another record (CWE-117), and an escape sequence would control the terminal of the reader.
-"""
+"""Where the log goes, and in which form: standard error, by the formatters of `gateway.telemetry.log_format`."""
 
 import logging
 import sys
+import time
 from typing import Final, TextIO
 
-LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+from gateway.telemetry.log_format import ConsoleFormatter, JsonFormatter, LogFormat
+from gateway.telemetry.log_level import set_level
+from gateway.telemetry.log_rate import RateFilter
+from gateway.telemetry.log_writer import LogWriter, write_to
 
-WORKER_LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
-
-_INDENT: Final = "    "
-
-
-class EscapingFormatter(logging.Formatter):
-    """Formatter that escapes control characters and indents every line of a record after the first."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the text of a record, with its traceback if there is one."""
-        lines = super().format(record).split("\n")
-        return f"\n{_INDENT}".join(map(escape, lines))
-
-
-def escape(text: str) -> str:
-    """Replace characters that are not printable by escape sequences as in a string literal."""
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+STANDARD_ERROR: Final = 2
+"""Its file descriptor: `gateway.standard_streams` has opened it if it was closed."""
 
 
 class StandardErrorHandler(logging.StreamHandler[TextIO]):
@@ -44,13 +27,20 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
 
 
 def configure() -> None:
-    """Configure the root logger: warnings and errors go to standard error."""
+    """Configure the root logger for a command: warnings and errors go to standard error, one after the other."""
     handler = StandardErrorHandler()
-    handler.setFormatter(EscapingFormatter(LOG_FORMAT))
+    handler.setFormatter(ConsoleFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.captureWarnings(True)  # noqa: FBT003 (the parameter of logging)
 
 
-def show_process() -> None:
-    """Add the process id to each record: several workers write to one standard error."""
-    for handler in logging.getLogger().handlers:
-        handler.setFormatter(EscapingFormatter(WORKER_LOG_FORMAT))
+def configure_server(log_format: LogFormat, log_level: str, *, is_worker: bool) -> None:
+    """Configure the log of a server: in the form and from the level on that the settings name, by a thread.
+
+    The lines of several workers on one standard error show their process.
+    """
+    handler = LogWriter(write_to(STANDARD_ERROR))
+    handler.setFormatter(JsonFormatter() if log_format == "json" else ConsoleFormatter(shows_process=is_worker))
+    handler.addFilter(RateFilter(time.monotonic))
+    logging.basicConfig(handlers=[handler], force=True)
+    set_level(log_level)

@@ -1,13 +1,14 @@
 """`dualstream serve`: run the gateway."""
 
 import argparse
+import logging
 import os
 import sys
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from gateway.cli.logging_setup import show_process
+from gateway.cli.logging_setup import configure_server
 from gateway.config import (
     DEFAULT_FILE,
     FILE_VARIABLE,
@@ -17,9 +18,12 @@ from gateway.config import (
     load,
     unknown_variables,
 )
-from gateway.server.run import serve
+from gateway.log_fields import log_fields
+from gateway.server.run import report_failure, serve
 from gateway.server.workers.inheritance import is_worker
 from gateway.standard_streams import print_line
+
+logger = logging.getLogger(__name__)
 
 OPTIONS: Final = ("host", "port", "workers", "upstream", "upstream_api", "model", "insecure")
 """The settings that are also options of the command line."""
@@ -55,23 +59,28 @@ def run(options: argparse.Namespace) -> int:
     load_again = partial(load, given, os.environ, file)
     try:
         settings = load_again()
-        if is_worker(os.environ):
-            show_process()
-        else:
-            _print_sources(file)
-        # Without a file there is nothing to load again: SIGHUP, which a closing terminal sends, must end the server.
-        can_reload = file is not None or settings.keys_file is not None
-        return serve(settings, load_again if can_reload else None)
     except ConfigurationError as error:
         print_line(f"dualstream: {error}", sys.stderr)
         return 2
+    is_a_worker = is_worker(os.environ)
+    configure_server(settings.log_format, settings.log_level, is_worker=is_a_worker)
+    if not is_a_worker:
+        _log_sources(file)
+    # Without a file there is nothing to load again: SIGHUP, which a closing terminal sends, must end the server.
+    can_reload = file is not None or settings.keys_file is not None
+    try:
+        return serve(settings, load_again if can_reload else None)
+    except ConfigurationError as error:
+        report_failure(settings, str(error))
+        return 2
 
 
-def _print_sources(file: Path | None) -> None:
+def _log_sources(file: Path | None) -> None:
     if file is not None:
-        print_line(f"dualstream: configured by {file}", sys.stderr)
+        logger.info("configured by %s", file, extra=log_fields("configured", file=str(file)))
     for name in unknown_variables(os.environ):
-        print_line(f"dualstream: {name} is not a known setting: ignored", sys.stderr)
+        message = "%s is not a known setting: ignored"
+        logger.warning(message, name, extra=log_fields("unknown_variable", variable=name))
 
 
 def _help(name: str) -> str:

@@ -421,6 +421,21 @@ class Settings(BaseModel):
         30, ge=0, description="Maximum seconds that running generations continue after SIGTERM or SIGINT."
     )
 
+    log_format: Literal["console", "json"] = Field(
+        "console",
+        description="Form of the log on standard error: lines for people (`console`), or JSON objects (`json`).",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info",
+        description=(
+            "Lowest level that is logged. `info` has a line for each generation, `debug` also one for each step of it."
+        ),
+    )
+    log_content: bool = Field(
+        default=False,
+        description="Add the prompt and the text of each generation to its line of the log.",
+    )
+
     aliases: dict[ModelName, ModelName] = Field({}, description="Other names of models.")
     providers: dict[ProviderName, ProviderTable] = Field({}, description="Providers in addition to the presets.")
     models: dict[ModelName, ModelTable] = Field({}, description="Models that clients may request.")

@@ -16,6 +16,7 @@ from gateway.clock import Clock, RestartableTimer
 from gateway.generation.attempt import Attempt
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
+from gateway.log_fields import log_fields
 from gateway.pipeline.admission import SlotSource
 from gateway.pipeline.budget_meter import BudgetMeter
 from gateway.pipeline.hedged_call import CallFailure, HedgedCall
@@ -113,7 +114,9 @@ class Pipeline:
                 await self._after_call()
                 self._finish_wait()
         except Exception:  # the task's boundary: a fault of ours must end the generation too
-            logger.exception("generation %s, request %s", generation.id, generation.request_id)
+            ids = generation.id, generation.request_id
+            fields = log_fields("generation_fault", generation=ids[0], request=ids[1])
+            logger.exception("generation %s, request %s", *ids, extra=fields)
             message = f"The gateway failed; its log has the reason under request {generation.request_id}."
             self._internal_failure = Failed(Code.SERVER_ERROR, message, retryable=False)
         finally:

@@ -9,6 +9,7 @@ import anyio
 from gateway.clock import Clock, RestartableTimer
 from gateway.generation.attempt import Attempt
 from gateway.generation.continuation import Continuation
+from gateway.log_fields import log_fields
 from gateway.protocol.errors import Code, Failed, GatewayFault, UnsupportedOption
 from gateway.protocol.events import Content, TextBatch, Usage, Verbatim
 from gateway.routing.breaker import Circuit
@@ -16,6 +17,7 @@ from gateway.routing.route import REQUEST_FAULTS
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Watchdog
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.errors.failures import FAILURE_EVENTS
 
 logger = logging.getLogger(__name__)
 
@@ -294,12 +296,17 @@ class UpstreamCall:
         """Log that a provider refuses our key or account inside a response; the upstream logs it if it is a status."""
         is_account = failure.code in {Code.PROVIDER_AUTH, Code.PROVIDER_QUOTA}
         if is_account and self.attempt.opened and self.target.account_log.is_due(self._clock.now()):
-            logger.warning("%s, model %s: %s", self.target.name, self._model, failure.message)
+            names = self.target.name, self._model
+            fields = log_fields(FAILURE_EVENTS[failure.code], provider=names[0], model=names[1], reason=failure.message)
+            logger.warning("%s, model %s: %s", *names, failure.message, extra=fields)
 
     def _log_circuit(self, circuit: Circuit, failure: Failed | None) -> None:
         names = (self.target.name, self._model)
         if circuit is Circuit.OPEN:
             wait, code = self.target.breaker.ready_at(self._clock.now()) - self._clock.now(), failure and failure.code
-            logger.warning("%s, model %s: circuit opened for %g s, last failure %s", *names, wait, code)
+            fields = log_fields("circuit_opened", provider=names[0], model=names[1], seconds=round(wait, 1), code=code)
+            message = "%s, model %s: circuit opened for %g s, last failure %s"
+            logger.warning(message, *names, wait, code, extra=fields)
         else:
-            logger.warning("%s, model %s: circuit closed", *names)
+            fields = log_fields("circuit_closed", provider=names[0], model=names[1])
+            logger.warning("%s, model %s: circuit closed", *names, extra=fields)

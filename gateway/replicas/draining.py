@@ -18,17 +18,19 @@ class Drain:
         """Return True if clients can read elsewhere what runs here: others are alive, and the store can be used."""
         return self.replica is not None and self.replica.health.is_up and not self.replica.is_alone
 
-    async def run(self, seconds: float) -> None:
+    async def run(self, seconds: float) -> int:
         """Refuse new starts, wait up to `seconds` for what runs, then end the rest with `shutting_down`.
 
-        If clients can be moved, they are sent to the other gateways at once, and read there what still runs here. By
-        the policy `continue`, the others continue the rest.
+        Return how many generations were ended so. If clients can be moved, they are sent to the other gateways at once,
+        and read there what still runs here. By the policy `continue`, the others continue the rest.
         """
-        if self.replica is not None and self.moves_clients:
+        moved_to = self.replica if self.moves_clients else None
+        if moved_to is not None:
             self.hub.departures.begin()
-            deadline = self.hub.clock.now() + seconds
-            await self.hub.wait_until_idle(seconds)
-            if self.hub.running and self.replica.policy.on_owner_lost == "continue":
-                await self.replica.hand_over()
-            seconds = max(0.0, deadline - self.hub.clock.now())
-        await self.hub.drain(seconds)
+        deadline = self.hub.clock.now() + seconds
+        await self.hub.wait_until_idle(seconds)
+        if self.hub.running and moved_to is not None and moved_to.policy.on_owner_lost == "continue":
+            await moved_to.hand_over()
+        unfinished = self.hub.running
+        await self.hub.drain(max(0.0, deadline - self.hub.clock.now()))
+        return unfinished

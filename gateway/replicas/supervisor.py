@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from gateway.clock import Clock, RestartableTimer
+from gateway.log_fields import log_fields
 
 logger = logging.getLogger(__name__)
 
@@ -51,5 +52,6 @@ class Supervisor:
             try:
                 await run()
             except Exception:  # the boundary of a task
-                logger.exception("the task %r failed: it begins again in %g s", name, RESTART_SECONDS)
+                fields = log_fields("task_failed", task=name, retry_seconds=RESTART_SECONDS)
+                logger.exception("the task %r failed: it begins again in %g s", name, RESTART_SECONDS, extra=fields)
             await sleep(RESTART_SECONDS, self._clock)

@@ -13,6 +13,7 @@ import jwt
 import orjson
 from yarl import URL
 
+from gateway.log_fields import log_fields
 from gateway.net.http_client import HttpClient
 from gateway.protocol.errors import Code, Refused
 
@@ -80,7 +81,9 @@ class RemoteKeySet:
         try:
             self._keys = parse_jwks(await _get(URL(self._url)), self._algorithms)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            logger.warning("the keys of %s are not available: %s", URL(self._url).with_query(None), _describe(error))
+            url, reason = str(URL(self._url).with_query(None)), _describe(error)
+            fields = log_fields("jwks_unavailable", url=url, reason=reason)
+            logger.warning("the keys of %s are not available: %s", url, reason, extra=fields)
         finally:
             # Set only now: while the fetch runs it is still due, so that later callers wait for it.
             self._fetched_at, self._fetching = self._now(), None

@@ -18,6 +18,7 @@ from gateway.admission.connections import Connection, Connections
 from gateway.admission.log_throttle import log_message
 from gateway.asgi import WRITER_EXTENSION
 from gateway.clock import RestartableTimer, SystemClock
+from gateway.log_fields import log_fields
 from gateway.net.open_files import is_one_of_the_last
 from gateway.net.tcp import reset
 from gateway.protocol.errors import Refused, invalid
@@ -390,7 +391,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Log that a connection was refused, at most once per period of the throttle."""
         if self._connection_counter is not None and self._connection_counter.log_throttle.is_due(self.loop.time()):
             address = "" if self.client is None else self.client[0]
-            logger.warning("a connection from %s was refused: %s", address, log_message(refused))
+            fields = log_fields("connection_refused", address=address, code=refused.code.value)
+            logger.warning("a connection from %s was refused: %s", address, log_message(refused), extra=fields)
 
     def _refuse_connection(self, refused: Refused, *, has_files: bool) -> None:
         """Refuse a connection in the form that its client can read, if it may wait for the request; else at once."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from gateway.config import ConfigurationError, Settings
+from gateway.log_fields import log_fields
 from gateway.net.addresses import is_loopback_address
 
 logger = logging.getLogger(__name__)
@@ -57,9 +58,11 @@ def check_exposure(settings: Settings, address: Address) -> None:
     """
     if settings.requires_credentials:
         if settings.insecure:
-            logger.warning("insecure has no effect: keys are configured, and every client needs one")
+            message = "insecure has no effect: keys are configured, and every client needs one"
+            logger.warning(message, extra=log_fields("insecure_without_effect"))
     elif settings.insecure:
-        logger.warning("insecure: everyone who reaches %s may use this gateway, and spend your money", address.host)
+        message = "insecure: everyone who reaches %s may use this gateway, and spend your money"
+        logger.warning(message, address.host, extra=log_fields("insecure", address=address.host))
     elif not is_loopback_address(address.host):
         raise ConfigurationError(EXPOSED.format(address=address.host))
 

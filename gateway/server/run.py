@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.config import Settings
+from gateway.log_fields import log_fields
 from gateway.server.fd_limit import file_warnings, raise_fd_limit
 from gateway.server.listen import check_exposure, describe_failure, listen, resolve
 from gateway.server.workers.inheritance import inherit
@@ -16,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 KERNEL_SECONDS: Final = 15.0
 """How much longer than `viewer_timeout` the kernel waits for a client that accepts nothing."""
+
+CONTENT_IS_LOGGED: Final = "log_content: the prompts and answers of all clients are written to this log"
 
 
 def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int:
@@ -42,10 +45,12 @@ def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int
         check_exposure(settings, address)
         listening = listen(address, settings.viewer_timeout + KERNEL_SECONDS)
     except OSError as error:
-        print_line(f"dualstream: {describe_failure(error, settings.host, settings.port)}", sys.stderr)
+        report_failure(settings, describe_failure(error, settings.host, settings.port))
         return 1
     for line in file_warnings(settings, raise_fd_limit()):
-        logger.warning("%s", line)
+        logger.warning("%s", line, extra=log_fields("few_open_files", advice=line))
+    if settings.log_content:
+        logger.warning(CONTENT_IS_LOGGED, extra=log_fields("content_is_logged"))
     if settings.workers > 1:
         from gateway.server.workers.supervise import supervise  # noqa: PLC0415
 
@@ -53,3 +58,11 @@ def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int
     from gateway.server.uvicorn_server import run  # noqa: PLC0415
 
     return run(settings, load, listening)
+
+
+def report_failure(settings: Settings, reason: str) -> None:
+    """Write to standard error why the gateway does not start: a line for people, or an object of the log."""
+    if settings.log_format == "json":
+        logger.error("%s", reason, extra=log_fields("start_failed", reason=reason))
+    else:
+        print_line(f"dualstream: {reason}", sys.stderr)

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 import signal
 import socket
 import sys
@@ -12,21 +11,22 @@ from types import FrameType
 from typing import Final
 
 import uvicorn
+from starlette.applications import Starlette
 
 from gateway.app.factory import create_app
+from gateway.app.reload import Reloader
 from gateway.config import Settings
 from gateway.pipeline.hub import Hub
 from gateway.replicas.draining import Drain
 from gateway.replicas.replica import Replica
-from gateway.server.base_urls import describe_address
+from gateway.server.base_urls import describe_address, url_of
 from gateway.server.http_protocol import HttpProtocol
+from gateway.server.lifecycle_log import log_drain, log_drained, log_start
 from gateway.server.uvicorn_config import server_config
 from gateway.server.workers.acceptor import Acceptor
 from gateway.server.workers.channel import Instruction
 from gateway.server.workers.inheritance import Inheritance
 from gateway.standard_streams import print_line
-
-logger = logging.getLogger(__name__)
 
 GC_THRESHOLDS: Final = (20_000, 10, 10)
 """Garbage collection: allocations before it looks for reference cycles, and how often before the older generations.
@@ -51,9 +51,7 @@ def run(
     """
     app = create_app(settings, load=load)
     reload = partial(app.state.reloader.request, load) if load else None
-    server = _Server(
-        server_config(settings, app), app.state.replica, app.state.hub, settings.drain_timeout, reload, inheritance
-    )
+    server = _Server(server_config(settings, app), app, settings, reload, inheritance)
     server.run(sockets=[listening])
     return 0 if server.started else 1
 
@@ -62,18 +60,19 @@ class _Server(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
-        replica: Replica | None,
-        hub: Hub,
-        drain_timeout: float,
+        app: Starlette,
+        settings: Settings,
         reload: Callable[[], None] | None,
         inheritance: Inheritance | None,
     ) -> None:
         super().__init__(config)
+        self._settings = settings
         self._reload = reload
-        self._replica = replica
-        self._hub = hub
-        self._drain_of_gateway = Drain(hub, replica)
-        self._drain_timeout = drain_timeout
+        self._reloader: Reloader = app.state.reloader
+        self._replica: Replica | None = app.state.replica
+        self._hub: Hub = app.state.hub
+        self._drain_of_gateway = Drain(self._hub, self._replica)
+        self._drain_timeout = settings.drain_timeout
         self._inheritance = inheritance
         self._acceptor: Acceptor | None = None
         self._was_signalled = False
@@ -98,6 +97,8 @@ class _Server(uvicorn.Server):
         else:
             for listening in sockets or []:
                 print_line(describe_address(*listening.getsockname()[:2]), sys.stdout)
+        for listening in sockets or []:
+            log_start(self._settings, self._reloader.catalog, url_of(*listening.getsockname()[:2]))
         if hasattr(signal, "SIGHUP"):
             self._accept_hangups()
 
@@ -137,24 +138,24 @@ class _Server(uvicorn.Server):
         self._was_signalled = True
         # The supervisor may have been faster, with a signal to the whole group.
         if not self._drains:
-            logger.warning("%s: draining, at most %g s", signal.Signals(sig).name, self._drain_timeout)
-            self._start_drain(self._drain_timeout)
+            self._start_drain(self._drain_timeout, signal.Signals(sig).name)
 
     def _follow(self, instruction: Instruction | None) -> None:
         """Do what the supervisor says. None: it has ended, and so does this process."""
         match instruction:
             case None:
                 self._stop_accepting()
-                self._start_drain(0)
+                self._start_drain(0, "the supervisor has ended")
             case Instruction.EXIT:
                 self._exit()
             case Instruction.RELOAD if self._reload is not None:
                 self._reload()
             case Instruction.RETIRE:
+                log_drain("another worker takes over", self._drain_timeout, self._hub.running)
                 self._stop_accepting()
                 self._drains.append(asyncio.get_running_loop().create_task(self._leave(), name="leave"))
             case Instruction.DRAIN if not self._drains:
-                self._start_drain(self._drain_timeout)
+                self._start_drain(self._drain_timeout, "the supervisor drains")
 
     def _stop_accepting(self) -> None:
         for server in self.servers:
@@ -178,7 +179,8 @@ class _Server(uvicorn.Server):
         self.force_exit = True
         self.should_exit = True
 
-    def _start_drain(self, seconds: float) -> None:
+    def _start_drain(self, seconds: float, reason: str) -> None:
+        log_drain(reason, seconds, self._hub.running)
         moves = seconds > 0 and self._drain_of_gateway.moves_clients
         if moves:
             # A proxy that can't connect sends any request to another gateway, also one that must not be sent twice;
@@ -189,8 +191,10 @@ class _Server(uvicorn.Server):
         self._drains.append(asyncio.get_running_loop().create_task(drain, name="drain"))
 
     async def _drain(self, seconds: float) -> None:
+        begin = self._hub.clock.now()
         try:
-            await self._drain_of_gateway.run(seconds)
+            unfinished = await self._drain_of_gateway.run(seconds)
+            log_drained(self._hub.clock.now() - begin, unfinished)
         finally:
             # Also if that fails: nothing else would end this process.
             self.should_exit = True

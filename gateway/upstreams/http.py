@@ -11,11 +11,12 @@ import orjson
 from pydantic import SecretStr
 from yarl import URL
 
+from gateway.log_fields import log_fields
 from gateway.log_throttle import KeyedLogThrottle
 from gateway.net.http_client import HttpClient, ProxyRefusedError
 from gateway.net.proxy import Proxy
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import Code, Failed, GatewayFault, UnsupportedOption
+from gateway.protocol.errors import Failed, GatewayFault, UnsupportedOption
 from gateway.upstreams.base import DEFAULT_EVENT_BYTES, UpstreamRequest
 from gateway.upstreams.body_start import EVENT_STREAM
 from gateway.upstreams.connections import (
@@ -27,6 +28,7 @@ from gateway.upstreams.connections import (
 )
 from gateway.upstreams.documents import DocumentRequest, read_document
 from gateway.upstreams.errors.billable import may_be_billed
+from gateway.upstreams.errors.failures import FAILURE_EVENTS
 from gateway.upstreams.errors.network import Step, from_connection
 from gateway.upstreams.errors.refusals import from_response, is_compressed, read_error_body
 from gateway.upstreams.formats.base import AdaptableFormat, WireFormat
@@ -43,8 +45,6 @@ MAX_RESENDS = 2
 
 MAX_ADAPTED_MODELS = 256
 """Models of a provider whose adapted requests are remembered: clients may name any model."""
-
-_LOGGED_CODES: Final = frozenset({Code.NETWORK_ERROR, Code.PROVIDER_AUTH, Code.PROVIDER_QUOTA})
 
 FILES_ADVICE: Final = (
     "Too many open files: raise the limit of the process (ulimit -n, or LimitNOFILE of its service), or lower "
@@ -190,7 +190,11 @@ class HttpUpstream:
             advice, setting = "", SETTINGS.get(field)
             if setting is not None:
                 advice = f". {setting} (without a table of it: upstream_{setting}) spares that first request"
-            logger.warning("%s refuses %s for the model %s: it is not sent again%s", self.name, field, model, advice)
+            logger.warning(
+                "%s refuses %s for the model %s: it is not sent again%s",
+                *(self.name, field, model, advice),
+                extra=log_fields("field_refused", provider=self.name, field=field, model=model, setting=setting),
+            )
 
     async def _refused(self, response: aiohttp.ClientResponse, body: bytes | None) -> Failed:
         """Return the failure of a response that is no success, or is compressed."""
@@ -262,11 +266,21 @@ class HttpUpstream:
 
     def _log(self, failure: Failed, url: URL) -> None:
         """Log a failure that operators can mend, once in a while: clients can't, and see no address."""
-        if failure.code not in _LOGGED_CODES and not isinstance(failure, GatewayFault):
+        if failure.code not in FAILURE_EVENTS and not isinstance(failure, GatewayFault):
             return
         if self._log_throttle.is_due(failure.message, asyncio.get_running_loop().time()):
             advice = f" {FILES_ADVICE}." if isinstance(failure, GatewayFault) else ""
-            logger.warning("%s: %s: %s%s", self.name, url, failure.message, advice)
+            logger.warning(
+                "%s: %s: %s%s",
+                *(self.name, url, failure.message, advice),
+                extra=log_fields(
+                    "too_many_open_files" if isinstance(failure, GatewayFault) else FAILURE_EVENTS[failure.code],
+                    provider=self.name,
+                    url=str(url),
+                    code=failure.code.value,
+                    reason=failure.message,
+                ),
+            )
 
 
 def _encode(body: JsonObject) -> tuple[bytes, frozenset[str]]:

@@ -17,6 +17,7 @@ from gateway.api.context import DIALECT, ORIGIN, PRINCIPAL, address, dialect_of
 from gateway.api.responses import refusal_response
 from gateway.api.services import Services
 from gateway.dialects.base import dialect_for
+from gateway.log_fields import log_fields
 from gateway.protocol.errors import Refused
 from gateway.security.authenticator import bearer_credential
 from gateway.security.principals import Principal
@@ -83,7 +84,8 @@ def log_foreign_page(services: Services, connection: HTTPConnection, refused: Re
     page = connection.headers.get("origin", "")
     if services.foreign_pages.is_due(page, services.clock.now()):
         path = connection.scope["path"][:200]
-        logger.warning("a page was refused at %s: %s", path, log_message(refused))
+        fields = log_fields("origin_refused", origin=page[:200], path=path, setting="allowed_origins")
+        logger.warning("a page was refused at %s: %s", path, log_message(refused), extra=fields)
 
 
 def _refusal(refused: Refused, request: Request) -> Response:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.api.middleware.auth import log_foreign_page
 from gateway.api.responses import refusal_response
 from gateway.api.services import Services
+from gateway.log_fields import log_fields
 from gateway.log_throttle import INTERVAL
 from gateway.security.origins import forbidden_origin
 
@@ -106,6 +107,7 @@ class CorsMiddleware:
                 origin[:200],
                 text,
                 INTERVAL,
+                extra=log_fields("headers_refused", origin=origin[:200], reason=text, setting="allowed_headers"),
             )
 
 

@@ -10,6 +10,7 @@ from gateway.clock import Clock
 from gateway.generation.details import decode_details
 from gateway.generation.event_log import EPOCH_EVENTS
 from gateway.generation.generation import Generation
+from gateway.log_fields import log_fields
 from gateway.log_throttle import KeyedLogThrottle
 from gateway.pipeline.mirrors import Mirror, Mirrors
 from gateway.replicas.logs.facts import decode_facts
@@ -171,7 +172,8 @@ class MirrorReader:
 
     def _report(self, generation_id: str, error: ValueError) -> None:
         if self._unreadable.is_due(generation_id, self._clock.now()):
-            logger.error("generation %s of the store can't be read here: %s", generation_id, error)
+            fields = log_fields("generation_unreadable", generation=generation_id, reason=str(error))
+            logger.error("generation %s of the store can't be read here: %s", generation_id, error, extra=fields)
 
 
 def _position(mirror: Mirror) -> Position:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from gateway.log_fields import log_fields
+
 logger = logging.getLogger(__name__)
 
 Digests = Mapping[str, str]
@@ -54,4 +56,5 @@ class Configuration:
                 "gateway %s shares this store and is configured differently: %s. Give all gateways of a deployment the "
                 "same settings, and each deployment a `store_prefix` of its own",
                 *(sender, ", ".join(differing)),
+                extra=log_fields("configuration_differs", gateway=sender, settings=differing),
             )

@@ -8,6 +8,7 @@ from math import inf
 from typing import Final
 
 from gateway.clock import Clock
+from gateway.log_fields import log_fields
 from gateway.protocol.errors import Code, Refused
 from gateway.store.errors import StoreError, StoreFault
 
@@ -76,7 +77,8 @@ class StoreHealth:
             self.on_lost()
         if self._logged != error.fault and now - self._logged_at.get(error.fault, -inf) >= QUIET_SECONDS:
             self._logged, self._logged_at[error.fault] = error.fault, now
-            logger.warning("the store can't be used (%s): %s", error.fault, error.message)
+            fields = log_fields("store_lost", fault=error.fault, reason=error.message)
+            logger.warning("the store can't be used (%s): %s", error.fault, error.message, extra=fields)
 
     def on_success(self, written: int) -> None:
         """Record that the store can be used; `written` is the number of generations that it lacked something of."""
@@ -87,7 +89,11 @@ class StoreHealth:
         if outage is not None and self._logged is not None:
             self._logged = None
             seconds = self._clock.now() - outage.since
-            logger.warning("the store can be used again, after %.1f s: %d generations were written", seconds, written)
+            logger.warning(
+                "the store can be used again, after %.1f s: %d generations were written",
+                *(seconds, written),
+                extra=log_fields("store_back", seconds=round(seconds, 1), generations=written),
+            )
 
     def delay(self, interval: float) -> float:
         """Return the time until the next use, of which there is one each `interval` while all is well.

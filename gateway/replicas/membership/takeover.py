@@ -10,6 +10,7 @@ from gateway.generation.details import decode_prompt
 from gateway.generation.event_log import EventLog
 from gateway.generation.generation import Generation
 from gateway.generation.lease import Lease
+from gateway.log_fields import log_fields
 from gateway.pipeline.hub import Hub
 from gateway.pipeline.mirrors import Mirror
 from gateway.protocol.errors import Code, Failed, Refused
@@ -116,7 +117,12 @@ class Takeover:
         verb = "continued" if self._continues else "ended"
         # One that has ended properly has left nothing behind.
         level = logging.WARNING if taken else logging.INFO
-        logger.log(level, "gateway %s is gone: %d of its generations are %s here", dead, taken, verb)
+        logger.log(
+            level,
+            "gateway %s is gone: %d of its generations are %s here",
+            *(dead, taken, verb),
+            extra=log_fields("gateway_lost", gateway=dead, generations=taken, action=verb),
+        )
 
     async def adopt_orphans(self) -> None:
         """Adopt what the store says is run here and is not: the reply to a `take` was lost.
@@ -204,7 +210,7 @@ class Takeover:
             self._slots.forget(mirror.generation.id)
             raise
         except Refused as refused:
-            logger.warning("generation %s can't be continued: %s", mirror.generation.id, refused)
+            _log_not_continued(mirror.generation.id, refused)
             return b""
         return prompt
 
@@ -221,7 +227,7 @@ class Takeover:
         except (Refused, ValueError) as error:
             if prompt:
                 self._slots.forget(generation.id)
-                logger.warning("generation %s can't be continued: %s", generation.id, error)
+                _log_not_continued(generation.id, error)
             end_as_lost(generation, self._clock.now())
         if generation.end is not None:
             self._hub.report_end(self._hub.handover.adopt_ended(mirror, terms))
@@ -257,3 +263,8 @@ class Takeover:
 def end_as_lost(generation: Generation, now: float) -> None:
     """Append the terminal event of a generation whose owner has died."""
     generation.on_failed(Failed(Code.GENERATION_LOST, LOST, retryable=True), now)
+
+
+def _log_not_continued(generation_id: str, error: Exception) -> None:
+    fields = log_fields("generation_not_continued", generation=generation_id, reason=str(error))
+    logger.warning("generation %s can't be continued: %s", generation_id, error, extra=fields)

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from pydantic import JsonValue
 
 from gateway.clock import Clock, time_limit
+from gateway.log_fields import log_fields
 from gateway.protocol.errors import Code, Refused
 from gateway.replicas.messaging.messages import (
     Call,
@@ -200,7 +201,8 @@ class Messenger:
             message = decode_message(data)
         except ValueError:
             # Of a newer version, which this one can't act on. The sender's call times out.
-            logger.warning("a message of another gateway is not known here: %d bytes", len(data))
+            fields = log_fields("unknown_message", bytes=len(data))
+            logger.warning("a message of another gateway is not known here: %d bytes", len(data), extra=fields)
             return
         match message:
             case Wake():
@@ -229,7 +231,8 @@ class Messenger:
             self._receiver.on_store_error(error)
             return
         except Exception:  # the boundary of a task
-            logger.exception("command %s of another gateway", call.action)
+            fields = log_fields("command_failed", command=call.action, gateway=call.sender)
+            logger.exception("command %s of another gateway", call.action, extra=fields)
             fault = Refused(Code.SERVER_ERROR, "The gateway that runs this generation failed.", status=500)
             reply = Reply(call.number, refusal=Refusal.of(fault))
         self.post(call.sender, reply)

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
+from gateway.log_fields import log_fields
 from gateway.server.workers.connection_counts import NOT_ACCEPTING, ConnectionCounts
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,8 @@ class Acceptor:
                 # Another worker was faster, or the client has left.
                 return
             except OSError as error:
-                logger.error("no connections are accepted for %g s: %s", RETRY_SECONDS, error.strerror)
+                fields = log_fields("accept_failed", reason=error.strerror, retry_seconds=RETRY_SECONDS)
+                logger.error("no connections are accepted for %g s: %s", RETRY_SECONDS, error.strerror, extra=fields)
                 self._pause(RETRY_SECONDS)
                 return
             connection.settimeout(0)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from gateway.clock import Clock, Timer, time_limit
+from gateway.log_fields import log_fields
 from gateway.server.workers.channel import Instruction
 from gateway.server.workers.process import Process
 from gateway.server.workers.restarts import DEFAULT_POLICY, RestartPolicy, describe_end, exit_code
@@ -92,7 +93,8 @@ class Supervisor:
     def drain(self, reason: str) -> None:
         """Drain all workers the first time, and end them at once the second time."""
         if not self._ending.is_set():
-            logger.warning("%s: draining, at most %g s", reason, self._drain_timeout)
+            fields = log_fields("drain_begins", reason=reason, seconds=self._drain_timeout)
+            logger.info("%s: draining, at most %g s", reason, self._drain_timeout, extra=fields)
             self._end(Instruction.DRAIN, self._drain_timeout + DRAIN_EXTRA_SECONDS)
         else:
             self._end(Instruction.EXIT, EXIT_SECONDS)
@@ -119,7 +121,8 @@ class Supervisor:
         try:
             process = await self._start()
         except OSError as error:
-            logger.error("no worker can be started: %s", error.strerror)
+            fields = log_fields("worker_not_started", reason=error.strerror)
+            logger.error("no worker can be started: %s", error.strerror, extra=fields)
             return None
         worker = _Worker(process, self._clock.now(), early_ends, must_listen_first)
         self._workers.append(worker)
@@ -133,7 +136,7 @@ class Supervisor:
         process = worker.process
         listens = await process.listens()
         if listens and not worker.must_listen_first:
-            logger.warning("worker %d listens", process.pid)
+            logger.info("worker %d listens", process.pid, extra=log_fields("worker_listens", worker=process.pid))
         is_needed = listens or not worker.must_listen_first
         code = await process.ended()
         self._workers.remove(worker)
@@ -147,10 +150,13 @@ class Supervisor:
         while not self._ending.is_set():
             delay = self._policy.delay(early_ends)
             if delay is None:
-                logger.error("%s, the last of %d early ends in a row: the gateway ends", end, early_ends)
+                fields = log_fields("workers_given_up", reason=end, early_ends=early_ends)
+                message = "%s, the last of %d early ends in a row: the gateway ends"
+                logger.error(message, end, early_ends, extra=fields)
                 self._fail()
                 return
-            logger.error("%s: another one starts %s", end, f"in {delay:g} s" if delay else "now")
+            fields = log_fields("worker_ended", reason=end, restart_seconds=delay)
+            logger.error("%s: another one starts %s", end, f"in {delay:g} s" if delay else "now", extra=fields)
             await self._wait(delay)
             if self._ending.is_set() or await self._launch(early_ends, must_listen_first=False) is not None:
                 return
@@ -166,7 +172,8 @@ class Supervisor:
     async def _replace_while_required(self) -> None:
         while self._must_replace:
             self._must_replace = False
-            logger.warning("replacing %d workers", len(self._workers))
+            count = len(self._workers)
+            logger.info("replacing %d workers", count, extra=log_fields("workers_replacing", workers=count))
             for worker in tuple(self._workers):
                 if self._ending.is_set() or not await self._replace(worker):
                     break
@@ -179,7 +186,9 @@ class Supervisor:
             return False
         if not await successor.process.listens():
             end = describe_end(await successor.process.ended())
-            logger.error("worker %d %s before it listened: the former workers stay", successor.process.pid, end)
+            pid = successor.process.pid
+            fields = log_fields("worker_not_replaced", worker=pid, reason=end)
+            logger.error("worker %d %s before it listened: the former workers stay", pid, end, extra=fields)
             return False
         # A former one that has ended by itself meanwhile is restarted: then the successor is one too many.
         surplus, kept = (former, successor) if former in self._workers else (successor, former)
@@ -189,7 +198,9 @@ class Supervisor:
         await surplus.process.ended()
         kill_timer.cancel()
         if kept is successor:
-            logger.warning("worker %d has replaced worker %d", kept.process.pid, surplus.process.pid)
+            fields = log_fields("worker_replaced", worker=kept.process.pid, former=surplus.process.pid)
+            message = "worker %d has replaced worker %d"
+            logger.info(message, kept.process.pid, surplus.process.pid, extra=fields)
         return True
 
     def _fail(self, code: int = 0) -> None:
@@ -219,5 +230,6 @@ class Supervisor:
 
 
 def _kill(process: Process) -> None:
-    logger.error("worker %d has not ended in time: it is killed", process.pid)
+    fields = log_fields("worker_killed", worker=process.pid)
+    logger.error("worker %d has not ended in time: it is killed", process.pid, extra=fields)
     process.kill()

@@ -6,6 +6,7 @@ from typing import Final
 
 from redis.exceptions import ResponseError
 
+from gateway.log_fields import log_fields
 from gateway.store.errors import StoreError
 from gateway.store.redis.errors import translate
 from gateway.store.redis.node import Node
@@ -69,4 +70,5 @@ def _warn_of_eviction(name: str, info: Mapping[str, str]) -> None:
             "Redis at %s drops keys when its memory is full (maxmemory-policy %s): running answers may get "
             "lost. Set maxmemory-policy noeviction: then starts are refused, and what runs goes on",
             *(name, policy),
+            extra=log_fields("store_evicts", store=name, policy=policy),
         )

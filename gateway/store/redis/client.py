@@ -20,6 +20,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from gateway.log_fields import log_fields
 from gateway.store.errors import StoreError
 from gateway.store.redis.calls import Call, ScriptCall
 from gateway.store.redis.errors import is_damage, translate
@@ -157,7 +158,11 @@ class RedisClient:
 
     async def _discard(self, node: Node, keys: Sequence[str], error: ResponseError) -> None:
         """Delete what is not ours: the gateways go on as after an eviction, and one key does not stop them all."""
-        logger.error("Redis at %s: %s held something else, and was deleted: %s", node.name, ", ".join(keys), error)
+        logger.error(
+            "Redis at %s: %s held something else, and was deleted: %s",
+            *(node.name, ", ".join(keys), error),
+            extra=log_fields("store_keys_deleted", store=node.name, keys=list(keys), reason=str(error)),
+        )
         with suppress(StoreError):
             await node.execute_raw(("UNLINK", *keys))
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.clock import Clock
 from gateway.generation.event_log import Entry
+from gateway.log_fields import log_fields
 from gateway.store.entries import decode_entries, encode_entries
 from gateway.store.errors import StoreError
 from gateway.store.logs import Append, Appended, Head, LogPart, Position, Take
@@ -181,7 +182,8 @@ def _part(generation_id: str, after: int, fields: Sequence[Reply]) -> LogPart | 
     try:
         head = replace(_head(generation_id, fields), details=details, facts=facts)
     except StoreError as error:
-        logger.error("what is stored of generation %s is damaged: %s", generation_id, error)
+        fields = log_fields("generation_damaged", generation=generation_id, reason=str(error))
+        logger.error("what is stored of generation %s is damaged: %s", generation_id, error, extra=fields)
         return None
     try:
         entries = [entry for batch in as_list(fields[7]) for entry in decode_entries(as_bytes(batch))]

@@ -4,6 +4,7 @@ import logging
 from typing import Final
 
 from gateway.clock import Clock
+from gateway.log_fields import log_fields
 from gateway.log_throttle import LogThrottle
 from gateway.store.members import Membership
 from gateway.store.redis.calls import Command, ScriptCall
@@ -54,6 +55,7 @@ class RedisMembers:
                 "the clock of this machine is %.1f s %s that of Redis: times that clients see differ by that; "
                 "leases do not depend on it. Synchronize the clocks (NTP)",
                 *(abs(skew), "ahead of" if skew > 0 else "behind"),
+                extra=log_fields("clock_skew", seconds=round(skew, 3)),
             )
 
 

@@ -6,6 +6,7 @@ anything else could reveal keys, hosts or paths.
 """
 
 import json
+from types import MappingProxyType
 
 import orjson
 from pydantic import JsonValue, SecretStr
@@ -18,6 +19,15 @@ from gateway.upstreams.sanitize import sanitize_message, sanitize_token
 
 _QUOTED = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER})
 """Codes for which the provider's message is quoted: the client can fix the request, and the message says how."""
+
+FAILURE_EVENTS = MappingProxyType(
+    {
+        Code.NETWORK_ERROR: "provider_unreachable",
+        Code.PROVIDER_AUTH: "provider_refuses_key",
+        Code.PROVIDER_QUOTA: "provider_refuses_account",
+    }
+)
+"""Failures that operators can mend, with their events in the log."""
 
 ERROR_IN_STREAM = "The provider sent an error in its stream"
 _NAMED_CONTENT_TYPES = frozenset({"application/json", "application/x-ndjson", "text/html", "text/plain"})
