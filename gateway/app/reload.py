@@ -136,7 +136,8 @@ class Reloader:
             running = self._hub.reload(catalog.models)
             self.catalog = catalog
             self._authenticator.replace_schemes(schemes)
-            set_level(settings.log_level)
+            if settings.log_level != self._settings.log_level:
+                set_level(settings.log_level)
             logger.info("configuration reloaded: %s", report, extra=log_fields("reloaded", changes=str(report)))
             self._settings = settings
         task = asyncio.get_running_loop().create_task(_retire(former, catalog, running), name="retire")

@@ -104,10 +104,27 @@ def escape_json(text: str) -> str:
 
 def _encode(line: Mapping[str, object]) -> str:
     try:
-        return orjson.dumps(line, default=str).decode()
+        return _dumps(line).decode()
     except TypeError:
-        # A lone surrogate, an integer of more than 64 bits, a key that is no string.
-        return json.dumps(line, default=str, skipkeys=True, separators=(",", ":"))
+        return _dumps({_as_text(name): _encodable(value) for name, value in line.items()}).decode()
+
+
+def _dumps(value: object) -> bytes:
+    # A dataclass as its text: that leaves out secrets (`repr=False`), its fields would not.
+    return orjson.dumps(value, default=str, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+
+
+def _encodable(value: object) -> object:
+    """Return a value, or its text if JSON lacks it: a lone surrogate, an integer of more than 64 bits."""
+    try:
+        _dumps(value)
+    except TypeError:
+        return _as_text(value)
+    return value
+
+
+def _as_text(value: object) -> str:
+    return str(value).encode(errors="backslashreplace").decode()
 
 
 def _left_out(record: logging.LogRecord) -> str:

@@ -1,7 +1,7 @@
 """How many records of one kind are logged: a client that misbehaves can't fill a disk. Pure but for the filter.
 
 The places that log what clients cause have throttles of their own, by key. This one is the bound of all of them
-together, and of what nobody has thought of: the kinds are the events of the code, of which there is a fixed number.
+together, and of what no place has thought of: the kinds are the events of the code, of which there is a fixed number.
 """
 
 import logging

@@ -81,7 +81,7 @@ class LogWriter(logging.Handler):
                 self._write_all(batch)
                 written = True
             except OSError:
-                # A full disk, or a pipe that nobody reads any more.
+                # A full disk, or a pipe whose reader has ended.
                 written = False
             with self._changed:
                 self._waiting -= len(batch)

@@ -17,7 +17,6 @@ from gateway.app.catalog import build
 from gateway.app.factory import create_app, load_dialects
 from gateway.cli.chat import ChatSettings
 from gateway.cli.configuration_report import report, warnings
-from gateway.cli.logging_setup import LOG_FORMAT, EscapingFormatter
 from gateway.client import Client
 from gateway.config import ConfigurationError, Settings, load
 from gateway.dialects.base import Call
@@ -27,6 +26,7 @@ from gateway.protocol.errors import Refused
 from gateway.security.api_keys import StoredKey, generate_key, hash_secret
 from gateway.security.authenticator import Authenticator
 from gateway.security.key_file import write_keys
+from gateway.telemetry.log_format import ConsoleFormatter, JsonFormatter
 from tests.gateway.security.issuer import token
 
 OURS = ("gateway.", "transports.")
@@ -68,7 +68,9 @@ def settings(tmp_path: Path) -> Settings:
 def printed_forms(value: object) -> Iterator[str]:
     """Yield a value as a log, a traceback or an interactive prompt prints it."""
     yield from (repr(value), str(value), f"{value}", pprint.pformat(value), pprint.pformat([value]))
-    yield EscapingFormatter(LOG_FORMAT).format(logging.makeLogRecord({"msg": "%r %s", "args": (value, [value])}))
+    record = logging.makeLogRecord({"msg": "%r %s", "args": (value, [value]), "field": value})
+    yield ConsoleFormatter().format(record)
+    yield JsonFormatter().format(record)
 
 
 def secrets_shown_by(value: object) -> set[str]:

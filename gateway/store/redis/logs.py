@@ -182,8 +182,8 @@ def _part(generation_id: str, after: int, fields: Sequence[Reply]) -> LogPart | 
     try:
         head = replace(_head(generation_id, fields), details=details, facts=facts)
     except StoreError as error:
-        fields = log_fields("generation_damaged", generation=generation_id, reason=str(error))
-        logger.error("what is stored of generation %s is damaged: %s", generation_id, error, extra=fields)
+        extra = log_fields("generation_damaged", generation=generation_id, reason=str(error))
+        logger.error("what is stored of generation %s is damaged: %s", generation_id, error, extra=extra)
         return None
     try:
         entries = [entry for batch in as_list(fields[7]) for entry in decode_entries(as_bytes(batch))]

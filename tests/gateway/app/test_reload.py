@@ -108,6 +108,7 @@ async def test_a_shutdown_closes_former_catalogs() -> None:
 
 
 async def test_changes_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     async with gateway() as (reloader, _, _, _):
         await reloader.change(AFTER.model_copy(update={"port": 1, "max_concurrent": 3}))
         assert caplog.messages == [
@@ -115,9 +116,21 @@ async def test_changes_are_logged(caplog: pytest.LogCaptureFixture) -> None:
         ]
 
 
+async def test_the_level_of_the_log_changes(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("gateway")
+    with caplog.at_level(logging.INFO, "gateway"), caplog.at_level(logging.INFO, "transports"), caplog.at_level(0):
+        async with gateway() as (reloader, _, _, _):
+            await reloader.change(AFTER.model_copy(update={"log_level": "debug"}))
+            assert logger.level == logging.DEBUG
+            await reloader.change(AFTER)
+            assert logger.level == logging.INFO
+    assert "changed: log_level" in caplog.messages[-1]
+
+
 async def test_settings_that_need_a_restart_are_logged_until_they_are_reverted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     async with gateway() as (reloader, _, _, _):
         for _ in range(2):
             await reloader.change(AFTER.model_copy(update={"port": 1}))
@@ -185,6 +198,7 @@ async def test_a_request_after_a_failed_one_is_loaded() -> None:
 
 
 async def test_keys_that_came_and_went_are_counted(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    caplog.set_level(logging.INFO)
     file = tmp_path / "keys.toml"
 
     def keys(**hashes: str) -> None:

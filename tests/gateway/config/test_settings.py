@@ -35,6 +35,8 @@ def test_every_setting_has_a_variable() -> None:
         "store_delay": "0.5",
         "store_down": "local",
         "on_owner_lost": "continue",
+        "log_format": "json",
+        "log_level": "error",
         "keys": f"alice:abcd1234:{'0' * 64},bob:abcd1235:{'1' * 64}",
     }
     required = {"workers": {"DUALSTREAM_STORE": "redis://127.0.0.1:6379"}}

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -181,6 +182,7 @@ async def test_a_worker_that_dies_is_restarted_and_the_others_go_on(
 async def test_restarts_of_a_worker_that_ends_early_are_delayed(
     workers: Workers, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     await workers.end(1, 1)
     assert len(workers.processes) == 3
     assert "worker 101 ended with code 1: another one starts in 0.5 s" in caplog.text
@@ -270,6 +272,7 @@ async def test_a_reload_reaches_all(workers: Workers) -> None:
 
 
 async def test_workers_are_replaced_one_after_the_other(workers: Workers, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     workers.supervisor.replace_all()
     for former in range(3):
         await settle()
