@@ -235,7 +235,7 @@ async def test_sighup_reloads_all(http: aiohttp.ClientSession, serve: Serve, tmp
         for _ in range(10):
             async with http.post(f"{server.url}/api/generations", json=INSTANT) as refused:
                 assert refused.status == 404
-    assert len(set(re.findall(r"WARNING (\d+) gateway.app.reload", server.output))) == 2
+    assert len(set(re.findall(r"INFO (\d+) gateway.app.reload", server.output))) == 2
 
 
 async def test_sigusr2_replaces_all_without_a_refusal(http: aiohttp.ClientSession, serve: Serve) -> None:
