@@ -36,3 +36,19 @@ class KeyedLogThrottle:
             return False
         self._last[key] = now
         return True
+
+
+class CountingLogThrottle:
+    """Counts what happens for each key of a fixed set, and says when to log how often."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+
+    def count(self, key: str, now: float) -> int:
+        """Count one more; at most once per `INTERVAL` return how many there were since the last time, else 0."""
+        count = self._counts[key] = self._counts.get(key, 0) + 1
+        if now - self._last.get(key, -inf) < INTERVAL:
+            return 0
+        self._last[key], self._counts[key] = now, 0
+        return count

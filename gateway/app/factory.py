@@ -32,6 +32,7 @@ from gateway.replicas.generations import Generations
 from gateway.replicas.replica import Replica
 from gateway.security.authenticator import Authenticator
 from gateway.store.base import Store
+from gateway.telemetry.log_observer import LogObserver
 from gateway.upstreams.base import Upstream
 from transports.base import Transport
 
@@ -57,6 +58,7 @@ def create_app(
     clock = clock or SystemClock()
     catalog = build(settings, upstream=upstream)
     hub = build_hub(settings, catalog.models, clock)
+    hub.observers.add(LogObserver(clock, log_content=settings.log_content))
     authenticator = Authenticator(credential_schemes(settings), clock.unix)
     reloader = Reloader(hub, settings, catalog, authenticator, load)
     replica = build_replica(settings, store or build_store(settings, clock), hub, clock)
