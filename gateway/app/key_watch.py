@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from gateway.app.reload import Reloader
 from gateway.clock import Clock
+from gateway.log_fields import log_fields
 from gateway.replicas.supervisor import sleep
 from gateway.toml.problems import ConfigurationError
 
@@ -55,12 +56,13 @@ class KeyWatch:
     async def _follow(self, file: Path, version: _Version | None) -> None:
         if version is not None and version.size == 0:
             # A full disk leaves such a file. `dualstream keys` writes at least a comment.
-            logger.error("%s is empty: the former keys stay in use until it has some, or a reload", file)
+            message = "%s is empty: the former keys stay in use until it has some, or a reload"
+            logger.error(message, file, extra=log_fields("keys_not_reloaded", file=str(file), reason="it is empty"))
             return
         try:
             await self._reloader.reload_keys()
         except ConfigurationError as error:
-            logger.error("keys not changed:\n%s", error)
+            logger.error("keys not changed:\n%s", error, extra=log_fields("keys_not_reloaded", reason=str(error)))
 
 
 def _version(file: Path) -> _Version | None:

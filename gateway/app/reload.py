@@ -107,7 +107,8 @@ class Reloader:
             if changes:
                 schemes = [current if scheme is former else scheme for scheme in self._authenticator.schemes]
                 self._authenticator.replace_schemes(schemes)
-                logger.warning("keys reloaded: %s", ", ".join(changes))
+                described = ", ".join(changes)
+                logger.warning("keys reloaded: %s", described, extra=log_fields("keys_reloaded", changes=described))
             return changes
 
     async def change(self, settings: Settings) -> ReloadReport:

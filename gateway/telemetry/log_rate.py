@@ -17,8 +17,8 @@ BURST: Final = 20
 PER_SECOND: Final = BURST / 60
 """The rate at which more are allowed."""
 
-UNLIMITED: Final = frozenset({"generation_ended"})
-"""Events of which every record counts. The rate limits of starts bound their number."""
+UNLIMITED: Final = frozenset({"generation_ended", "admin_action"})
+"""Events of which every record counts. Rate limits of starts bound the former, and operators cause the latter."""
 
 
 class KindLimit:

@@ -48,7 +48,7 @@ class Observer:
 
 
 UNOBSERVED: Final = Observer()
-"""The observer of what nobody observes."""
+"""The observer of what is not observed."""
 
 
 class Observers(Observer):

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from gateway.api.context import ORIGIN, address, principal
 from gateway.api.requests import request_id
 from gateway.api.services import Services
+from gateway.log_fields import log_fields
 from gateway.log_throttle import KeyedLogThrottle
 from gateway.net.addresses import is_loopback_address
 from gateway.protocol.errors import Code, Refused, forbidden
@@ -36,7 +37,8 @@ class AdminAccess:
         if refused is None:
             return operator
         if self._refusals.is_due(operator.id, self._services.clock.now()):
-            logger.warning("admin: %s refused: %s", _who(request, operator), refused.message)
+            extra = log_fields("admin_refused", principal=operator.id, address=address(request), reason=refused.message)
+            logger.warning("admin: %s refused: %s", _who(request, operator), refused.message, extra=extra)
         raise refused
 
     def log(self, request: Request, action: str, **facts: object) -> None:
@@ -44,7 +46,7 @@ class AdminAccess:
         described = " ".join(f"{name}={_shown(value)}" for name, value in facts.items() if value is not None)
         operator = principal(request)
         audit = {"action": action, "principal": operator.id, "address": address(request)}
-        extra = {"audit": {**audit, "request_id": request_id(request), **facts}}
+        extra = log_fields("admin_action", audit={**audit, "request_id": request_id(request), **facts})
         logger.warning("admin: %s: %s %s", _who(request, operator), action, described, extra=extra)
 
 
