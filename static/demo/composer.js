@@ -2,7 +2,7 @@
  * The form below the panes: prompt, model and key, and whom the prompt is sent to.
  */
 
-import { setText } from "./dom.js";
+import { setText } from "../common/dom.js";
 import { isSimulator } from "./instruments/settings.js";
 import { failureMessage } from "./messages.js";
 import { modelWithSettings } from "./simulator.js";

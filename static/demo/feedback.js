@@ -2,7 +2,7 @@
  * Feedback on the answer of a pane: a text that revises or stops it, a note, or a rating.
  */
 
-import { setText } from "./dom.js";
+import { setText } from "../common/dom.js";
 import { failureMessage } from "./messages.js";
 
 const DONE = { revise: "Sent: the answer starts again.", stop: "Sent: the answer stops.", note: "Noted." };

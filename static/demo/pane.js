@@ -3,7 +3,7 @@
  */
 
 import { Conversation } from "./conversation.js";
-import { fromTemplate, setText } from "./dom.js";
+import { fromTemplate, setText } from "../common/dom.js";
 import { FeedbackForm } from "./feedback.js";
 import { failureMessage, formatDuration, formatMillis, stateMessage, usageMessage } from "./messages.js";
 import { Absence } from "./pane/absence.js";

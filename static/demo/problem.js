@@ -2,7 +2,7 @@
  * An error as a person wants to read it: what happened, what to do, and the details for who needs them.
  */
 
-import { element } from "./dom.js";
+import { element } from "../common/dom.js";
 import { adviceMessage, failureMessage, formatDuration } from "./messages.js";
 
 /**

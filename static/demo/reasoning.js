@@ -2,7 +2,7 @@
  * The model's reasoning: folded, with its last line and its duration while it runs.
  */
 
-import { setText } from "./dom.js";
+import { setText } from "../common/dom.js";
 import { formatDuration } from "./messages.js";
 
 const TICKER_CHARACTERS = 120;

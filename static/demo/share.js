@@ -2,7 +2,7 @@
  * The link to a generation: another device shows it, and follows it while it runs.
  */
 
-import { element } from "./dom.js";
+import { element } from "../common/dom.js";
 
 /**
  * Return the link that shows a generation.

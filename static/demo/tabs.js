@@ -2,7 +2,7 @@
  * On a phone one pane is shown at a time: the panes are swiped, and the tabs say which one is shown.
  */
 
-import { element, setText } from "./dom.js";
+import { element, setText } from "../common/dom.js";
 import { TRANSPORTS } from "./transports.js";
 
 /**

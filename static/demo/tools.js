@@ -2,7 +2,7 @@
  * Tool calls of an answer, as cards: arguments while they arrive, and a field for the result, with which the next turn goes on.
  */
 
-import { element, setText } from "./dom.js";
+import { element, setText } from "../common/dom.js";
 
 /** Results that fit the tools of the simulator; any other tool gets the last one. */
 const SUGGESTIONS = [

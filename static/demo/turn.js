@@ -2,7 +2,7 @@
  * One turn as a pane shows it: the prompt, the answer with its reasoning, tool calls and parts, and how it ended.
  */
 
-import { element, fromTemplate, setText } from "./dom.js";
+import { element, fromTemplate, setText } from "../common/dom.js";
 import { MarkdownView } from "./markdown/view.js";
 import { showPart } from "./parts.js";
 import { showProblem } from "./problem.js";

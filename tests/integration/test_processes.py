@@ -160,7 +160,7 @@ async def test_without_keys_and_configuration_it_answers(http: aiohttp.ClientSes
         async with http.get(address) as response:
             assert "script-src 'self'" in response.headers["Content-Security-Policy"]
             assert "<title>" in await response.text()
-        for path in ("demo/main.js", "dualstream.js", "demo/css/tokens.css"):
+        for path in ("demo/main.js", "dualstream.js", "common/css/tokens.css"):
             async with http.get(f"{address}/static/{path}") as response:
                 assert response.status == 200, path
         for path, status in (("health", "healthy"), ("ready", "ready")):

@@ -3,8 +3,8 @@
  * the same from the pane's own output and notices.
  */
 
-import { element } from "../dom.js";
-import { milliseconds } from "./units.js";
+import { element } from "../../common/dom.js";
+import { milliseconds } from "../../common/units.js";
 
 export class BigFigure {
   /** @type {HTMLElement} */

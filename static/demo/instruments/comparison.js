@@ -3,8 +3,8 @@
  * history after each run, and while one runs from its figures so far.
  */
 
-import { element, setText } from "../dom.js";
-import { Drawing } from "./charts/drawing.js";
+import { element, setText } from "../../common/dom.js";
+import { Drawing } from "../../common/charts/drawing.js";
 import { hills } from "./charts/hills.js";
 import { stacks } from "./charts/stacks.js";
 import { strips } from "./charts/strips.js";
@@ -12,7 +12,7 @@ import { MEASURES } from "./measures.js";
 import { NAMES } from "./names.js";
 import { median } from "./quantiles.js";
 import { header, headOf, scrollBox } from "./tables.js";
-import { UNKNOWN, counted, milliseconds } from "./units.js";
+import { UNKNOWN, counted, milliseconds } from "../../common/units.js";
 import { headline } from "./verdict.js";
 import { VerdictView } from "./verdict-view.js";
 

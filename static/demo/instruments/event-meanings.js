@@ -2,7 +2,7 @@
  * What each event of the protocol means, for a person who sees it for the first time (docs/reference/protocol.md). Pure.
  */
 
-import { counted, milliseconds } from "./units.js";
+import { counted, milliseconds } from "../../common/units.js";
 
 const ENDED_BY = {
   client: "the user pressed stop",

@@ -2,7 +2,7 @@
  * The examples as buttons above the prompt's field.
  */
 
-import { element } from "../dom.js";
+import { element } from "../../common/dom.js";
 import { EXAMPLES } from "./examples.js";
 
 /**

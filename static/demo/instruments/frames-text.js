@@ -2,7 +2,7 @@
  * What went over the wire, as lines of text. Pure.
  */
 
-import { milliseconds } from "./units.js";
+import { milliseconds } from "../../common/units.js";
 
 const ARROWS = { in: "◀", out: "▶" };
 

@@ -2,9 +2,9 @@
  * The raw frames of a pane's last answer, to read and to copy. They are written when the view is opened.
  */
 
-import { element } from "../dom.js";
+import { element } from "../../common/dom.js";
 import { frameLine } from "./frames-text.js";
-import { counted } from "./units.js";
+import { counted } from "../../common/units.js";
 
 const MAX_LINES = 400; // shown; a copy has all that are kept
 

@@ -2,7 +2,7 @@
  * The measures of the comparison: what each is, how it is read from a run, and when it matters. Pure.
  */
 
-import { UNKNOWN, bytes, milliseconds, number } from "./units.js";
+import { UNKNOWN, bytes, milliseconds, number } from "../../common/units.js";
 
 /** @typedef {import("./measurement.js").Figures} Figures */
 

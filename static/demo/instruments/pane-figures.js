@@ -3,7 +3,7 @@
  */
 
 import { ArrivalsChart } from "../chart.js";
-import { element, setText } from "../dom.js";
+import { element, setText } from "../../common/dom.js";
 import { Figures } from "../figures.js";
 import { formatMillis } from "../messages.js";
 

@@ -7,7 +7,7 @@ import { BigFigure } from "./big-figure.js";
 import { FramesView } from "./frames-view.js";
 import { Measurement, compareTexts } from "./measurement.js";
 import { TimelineView } from "./timeline-view.js";
-import { milliseconds } from "./units.js";
+import { milliseconds } from "../../common/units.js";
 
 const LATE_MS = 400; // Resource Timing comes this much later than the end of a stream
 

@@ -2,7 +2,7 @@
  * The button that measures several runs over each transport, one after the other, so that they do not disturb each other.
  */
 
-import { element, setText } from "../dom.js";
+import { element, setText } from "../../common/dom.js";
 import { failureMessage } from "../messages.js";
 import { isSimulator } from "./settings.js";
 import { NAMES } from "./names.js";

@@ -2,7 +2,7 @@
  * The form in the drawer: the simulator's settings, what the model's name becomes, and a hint if the model is a real one.
  */
 
-import { element, setText } from "../dom.js";
+import { element, setText } from "../../common/dom.js";
 import { GROUPS, SETTINGS, initialValues, isSimulator, modelName, queryWith, valuesOf } from "./settings.js";
 
 export class SettingsDrawer {

@@ -2,7 +2,7 @@
  * Tables of figures.
  */
 
-import { element } from "../dom.js";
+import { element } from "../../common/dom.js";
 import { NAMES } from "./names.js";
 
 /**

@@ -2,7 +2,7 @@
  * The timeline of a pane: each event with its time, and what it means. Entries are added in the next frame, not for each token.
  */
 
-import { element, setText } from "../dom.js";
+import { element, setText } from "../../common/dom.js";
 import { NAMES } from "./names.js";
 import { Timeline } from "./timeline.js";
 

@@ -3,7 +3,7 @@
  */
 
 import { eventDetail, MEANINGS, PAGE_MEANINGS } from "./event-meanings.js";
-import { counted } from "./units.js";
+import { counted } from "../../common/units.js";
 
 /** Events of which many follow each other. */
 const CONDENSED = new Set(["chunk", "reasoning", "tool_call"]);

@@ -2,10 +2,10 @@
  * "What you measured here": the verdict as a table, the arithmetic for networks, and what the figures can't say.
  */
 
-import { element } from "../dom.js";
+import { element } from "../../common/dom.js";
 import { isSimulator } from "./settings.js";
 import { header, headOf, scrollBox } from "./tables.js";
-import { milliseconds } from "./units.js";
+import { milliseconds } from "../../common/units.js";
 import { hints, networkRows, verdictRows } from "./verdict.js";
 
 export class VerdictView {

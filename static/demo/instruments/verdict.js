@@ -5,7 +5,7 @@
 import { MEASURES } from "./measures.js";
 import { NAMES } from "./names.js";
 import { quantile } from "./quantiles.js";
-import { counted, milliseconds } from "./units.js";
+import { counted, milliseconds } from "../../common/units.js";
 
 /** @typedef {import("./history.js").History} History */
 

@@ -2,7 +2,7 @@
  * The elements of Markdown's blocks and inlines.
  */
 
-import { element } from "../dom.js";
+import { element } from "../../common/dom.js";
 import { highlight } from "./highlight.js";
 import { parseInline } from "./inline.js";
 

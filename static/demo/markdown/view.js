@@ -3,7 +3,7 @@
  * HTML in the text is shown as text. Only what may still change is rendered again, at most once per frame.
  */
 
-import { element } from "../dom.js";
+import { element } from "../../common/dom.js";
 import { BlockParser } from "./blocks.js";
 import { codeBlock, createBlock, inlineNodes } from "./elements.js";
 

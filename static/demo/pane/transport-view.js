@@ -3,7 +3,7 @@
  */
 
 import { drawTransport } from "../diagram.js";
-import { element, setText } from "../dom.js";
+import { element, setText } from "../../common/dom.js";
 import { TRANSPORTS, availableTransports } from "../transports.js";
 
 export class TransportView {

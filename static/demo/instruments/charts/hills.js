@@ -3,9 +3,9 @@
  */
 
 import { quantile } from "../quantiles.js";
-import { counted } from "../units.js";
+import { counted } from "../../../common/units.js";
 import { axis, heightOf, middleOf, rowTexts } from "./parts.js";
-import { columns, round } from "./scale.js";
+import { columns, round } from "../../../common/charts/scale.js";
 
 const BINS = 48;
 const HEIGHT = 26;

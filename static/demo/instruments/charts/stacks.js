@@ -3,7 +3,7 @@
  */
 
 import { axis, heightOf, middleOf, rowTexts } from "./parts.js";
-import { columns, round } from "./scale.js";
+import { columns, round } from "../../../common/charts/scale.js";
 
 const BAR = 16;
 const CHARACTER = 6.3; // mean width in a note

@@ -2,9 +2,9 @@
  * A chart of single values: each run is a dot, and the median a line. Pure.
  */
 
-import { counted } from "../units.js";
+import { counted } from "../../../common/units.js";
 import { axis, heightOf, middleOf, rowTexts } from "./parts.js";
-import { columns } from "./scale.js";
+import { columns } from "../../../common/charts/scale.js";
 
 /**
  * Return the chart's shapes.

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { hills, histogram } from "../../../../../static/demo/instruments/charts/hills.js";
-import { ceiling, columns } from "../../../../../static/demo/instruments/charts/scale.js";
+import { ceiling, columns } from "../../../../../static/common/charts/scale.js";
 import { stacks } from "../../../../../static/demo/instruments/charts/stacks.js";
 import { strips } from "../../../../../static/demo/instruments/charts/strips.js";
 

@@ -22,7 +22,7 @@ export class Drawing {
 
   /**
    * Show a chart.
-   * @param {(width: number) => {height: number, shapes: import("./parts.js").Shape[]}} draw
+   * @param {(width: number) => {height: number, shapes: import("../../demo/instruments/charts/parts.js").Shape[]}} draw
    * @param {string} name what it shows, for a screen reader
    */
   show(draw, name) {

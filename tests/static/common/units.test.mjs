@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bytes, counted, milliseconds } from "../../../../static/demo/instruments/units.js";
+import { bytes, counted, milliseconds } from "../../../static/common/units.js";
 
 test("times, sizes and counts", () => {
   assert.deepEqual([null, undefined, NaN, 0.84, 9.96, 312.4, 999.6, 1520].map(milliseconds), ["–", "–", "–", "0.8 ms", "10 ms", "312 ms", "1.00 s", "1.52 s"]);
