@@ -35,6 +35,8 @@ class Framing(Protocol):
 class StreamedResponse:
     """One viewer, as an ASGI application of a single response. `headers` are added to those of every stream.
 
+    `watches` is that of `Viewer`.
+
     The body ends with the terminal event. If it must end earlier, because the client does not read it, it is left
     without its last chunk (RFC 9112, 7.1), so that the client sees a broken connection and not a finished answer.
     """
@@ -49,6 +51,8 @@ class StreamedResponse:
         generation: Generation,
         after: int,
         headers: Mapping[str, str],
+        *,
+        watches: bool = False,
     ) -> None:
         self.framing, self.transport = framing.framing, framing.transport
         self.frame = framing.frame
@@ -61,7 +65,7 @@ class StreamedResponse:
         self._generation = generation
         self._after = after
         self._services = services
-        self._viewer = Viewer(services, self, self._on_viewer_stop, close_at_end=True)
+        self._viewer = Viewer(services, self, self._on_viewer_stop, close_at_end=True, watches=watches)
         self._departs = False
         self._stopped: asyncio.Future[None]
         self._writer: Writer | None

@@ -30,7 +30,7 @@ from gateway.api.tickets import ticket_from_url
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import StartRequest, parse
-from gateway.protocol.errors import Code, Refused, invalid
+from gateway.protocol.errors import Code, Refused, forbidden, invalid
 from gateway.protocol.event_stream import event_frame
 from gateway.protocol.events import Accepted, Chunk
 from gateway.protocol.position import REFUSED_POSITION, asked_seq, not_reached, parse_position, parse_position_of
@@ -115,6 +115,8 @@ class EventStreamEndpoints:
         try:
             generation_id, position = request.path_params["generation_id"], last_event_id(request)
             after = asked_seq(generation_id, position.text)
+            if _watches(request) and not principal(request).observes:
+                raise forbidden("observe")
             generation = await self._services.generations.find(generation_id, principal(request), after)
             if request.method == "HEAD":
                 return Response(headers=STREAM_HEADERS, media_type=EventStream.content_type)
@@ -154,8 +156,14 @@ class EventStreamEndpoints:
             return no_content(request)
         return self._response(request, generation, after, headers or id_headers(request, generation))
 
-    def _response(self, _request: Request, generation: Generation, after: int, headers: dict[str, str]) -> ASGIApp:
-        return StreamedResponse(self._services, EventStream(), generation, after, headers)
+    def _response(self, request: Request, generation: Generation, after: int, headers: dict[str, str]) -> ASGIApp:
+        watches = _watches(request)
+        return StreamedResponse(self._services, EventStream(), generation, after, headers, watches=watches)
+
+
+def _watches(request: Request) -> bool:
+    """Return True for an operator's look at a generation that exists, which is not to change how it runs."""
+    return "generation_id" in request.path_params and request.query_params.get("watch") == "true"
 
 
 def _refuse_other_clients(request: Request) -> None:

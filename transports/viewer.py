@@ -64,7 +64,8 @@ class Viewer:
     """Writes what follows one client's cursors, at once, in the call stack that appends to a log.
 
     Create it, `attach`, `begin`; it calls `on_stop` when it stops. Its creator must `close` it: only there its viewers
-    leave the hub. With `close_at_end` it stops once everything attached has ended.
+    leave the hub. With `close_at_end` it stops once everything attached has ended. One that `watches` is no viewer of
+    the generation: it neither keeps it running nor, when it leaves, applies its disconnect policy.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Viewer:
         on_stop: Callable[[], None],
         *,
         close_at_end: bool = False,
+        watches: bool = False,
     ) -> None:
         self.finished = False
         """With `close_at_end`: everything attached has ended and is written, except for `final_frames`."""
@@ -88,6 +90,7 @@ class Viewer:
         self._connection = connection
         self._on_stop = on_stop
         self._close_at_end = close_at_end
+        self._watches = watches
         self._stopped = False
         self._cursors: dict[str, _Cursor] = {}
         self._pending: dict[_Cursor, None] = {}
@@ -124,7 +127,8 @@ class Viewer:
         if after > last:
             raise not_reached(generation.id, after, last, "after")
         # Added before it is removed: a viewer that moves in its log is not the last one to leave.
-        self._hub.add_viewer(generation.id, self._connection.transport, resumed=after > 0)
+        if not self._watches:
+            self._hub.add_viewer(generation.id, self._connection.transport, resumed=after > 0)
         self.detach(generation.id)
         self._cursors[generation.id] = _Cursor(generation.log, after)
 
@@ -148,7 +152,8 @@ class Viewer:
             cursor.log.unsubscribe(cursor.on_append)
             # The callback holds the cursor: a reference cycle, which only the garbage collector would free.
             cursor.on_append = None
-        self._hub.remove_viewer(generation_id, self._connection.transport)
+        if not self._watches:
+            self._hub.remove_viewer(generation_id, self._connection.transport)
         return True
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""The demo page and its scripts, under a strict content security policy."""
+"""The demo page, the console, and their scripts, under a strict content security policy."""
 
 from collections.abc import Sequence
 
@@ -31,15 +31,18 @@ PAGE_HEADERS = {
 
 
 def page_routes() -> Sequence[BaseRoute]:
-    """Build the routes of the page and its static files."""
+    """Build the routes of the pages and their static files."""
     directory = bundled_path("static", "static")
 
-    async def page(_request: Request) -> Response:
+    async def demo(_request: Request) -> Response:
         return FileResponse(directory / "demo.html", headers=PAGE_HEADERS)
+
+    async def console(_request: Request) -> Response:
+        return FileResponse(directory / "console.html", headers=PAGE_HEADERS)
 
     # The modules are small and many: compressed, all of them are a third of their size.
     files = GZipMiddleware(StaticFiles(directory=directory), minimum_size=1024, compresslevel=6)
-    return [Route("/", page), Mount("/static", _with_page_headers(files))]
+    return [Route("/", demo), Route("/console", console), Mount("/static", _with_page_headers(files))]
 
 
 def _with_page_headers(files: ASGIApp) -> ASGIApp:

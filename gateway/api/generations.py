@@ -14,13 +14,13 @@ from gateway.api.services import Services
 from gateway.api.start_source import start_source
 from gateway.dialects.sent_request import SentRequest
 from gateway.generation.attempt import Attempt
-from gateway.generation.bill import COST_DIGITS
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest, parse
 from gateway.protocol.errors import Refused
 from gateway.protocol.events import Terminal
 from gateway.protocol.position import format_position
 from gateway.security.principals import GenerationScope, Principal
+from gateway.telemetry.summary import summarize_attempt
 from gateway.upstreams.base import VerbatimRequest
 
 
@@ -166,21 +166,25 @@ def snapshot(generation: Generation, now: float) -> dict[str, object]:
         "metrics": generation.metrics(now),
         "feedback": generation.notes,
         "metadata": generation.metadata,
-        "attempts": [_attempt_snapshot(attempt) for attempt in generation.attempts],
+        "attempts": [_attempt_snapshot(attempt, generation.moments(0)[0]) for attempt in generation.attempts],
         "end": None if generation.end is None else _end_snapshot(generation.end),
     }
 
 
-def _attempt_snapshot(attempt: Attempt) -> dict[str, object]:
-    cost = attempt.cost()
+def _attempt_snapshot(attempt: Attempt, accepted_at: float) -> dict[str, object]:
+    summary = summarize_attempt(attempt, accepted_at)
     return {
-        "attempt": attempt.number,
-        "revision": attempt.revision,
-        "provider": attempt.provider,
-        "upstream_model": attempt.upstream_model,
+        "attempt": summary.number,
+        "revision": summary.revision,
+        "provider": summary.provider,
+        "upstream_model": summary.upstream_model,
         "ended": attempt.ended,
-        "usage": attempt.used(),
-        "cost_usd": None if cost is None else round(cost, COST_DIGITS),
+        "usage": summary.usage,
+        "cost_usd": summary.cost_usd,
+        "start_ms": summary.start_ms,
+        "open_ms": summary.open_ms,
+        "first_content_ms": summary.first_content_ms,
+        "duration_ms": summary.duration_ms,
     }
 
 

@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket
 
 from gateway.api.admin.administration import Administration
 from gateway.api.admin.routes import admin_routes
+from gateway.api.console.routes import ConsoleRoutes
 from gateway.api.demo_page import page_routes
 from gateway.api.generations import GenerationResource
 from gateway.api.middleware.command_rate import is_read_route, rate_limited
@@ -43,6 +44,7 @@ def all_routes(
         *PassThroughRoutes(services).routes(),
         *TokenCountRoutes(services).routes(),
         *MessageCountRoutes(services).routes(),
+        *ConsoleRoutes(services).routes(),
         *status_routes(services.generations, services.responses),
         *admin_routes(services, administration),
         *page_routes(),

@@ -16,6 +16,7 @@ from gateway.protocol.commands import OnDisconnect
 from gateway.replicas.generations import Generations
 from gateway.security.authenticator import Authenticator
 from gateway.security.origins import Origins
+from gateway.telemetry.activity import Activity
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Services:
     shared_responses: SharedResponses | None = None
     """Those of all gateways; None without a store."""
     responses_websocket: bool = True
+    activity: Activity = field(default_factory=Activity)
+    """What the console shows of the past."""
     foreign_pages: KeyedLogThrottle = field(default_factory=KeyedLogThrottle)
     """Throttle for messages about pages that were refused, by origin."""
 

@@ -21,6 +21,7 @@ from gateway.replicas.generations import Generations
 from gateway.routing.registry import ModelRegistry
 from gateway.security.authenticator import Authenticator
 from gateway.security.origins import Origins
+from gateway.telemetry.activity import Activity
 
 
 def build_hub(settings: Settings, models: ModelRegistry, clock: Clock) -> Hub:
@@ -64,6 +65,8 @@ def build_services(
     """Build what the API and the transports work with."""
     responses = ResponseStore(settings.max_stored_bytes, settings.response_retention)
     generations.hub.on_forget(responses.forget_generation)
+    activity = Activity(clock.unix)
+    generations.hub.observers.add(activity)
     return Services(
         hub=generations.hub,
         generations=generations,
@@ -85,6 +88,7 @@ def build_services(
         dialects=dialects,
         model_api_on_disconnect=settings.model_api_on_disconnect,
         responses=responses,
+        activity=activity,
         shared_responses=share_responses(responses, generations, clock),
         responses_websocket=settings.responses_websocket,
         commands=CommandRate(settings.max_commands_per_second),

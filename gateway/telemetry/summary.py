@@ -100,7 +100,7 @@ def summarize(
         metrics=metrics,
         usage=generation.usage(),
         cost_usd=None if cost is None else round(cost, COST_DIGITS),
-        attempts=[_summarize_attempt(attempt, accepted - (unix - now)) for attempt in generation.attempts],
+        attempts=[summarize_attempt(attempt, accepted - (unix - now)) for attempt in generation.attempts],
         views=dict(views),
         resumes=resumes,
         ended_at=accepted + metrics.duration_ms / 1000,
@@ -110,7 +110,8 @@ def summarize(
     )
 
 
-def _summarize_attempt(attempt: Attempt, accepted_at: float) -> AttemptSummary:
+def summarize_attempt(attempt: Attempt, accepted_at: float) -> AttemptSummary:
+    """Return the summary of an attempt; `accepted_at` is when its generation was accepted, by the same clock."""
     times, cost = attempt.times, attempt.cost()
     return AttemptSummary(
         number=attempt.number,

@@ -22,8 +22,8 @@ from gateway.protocol.errors import Refused
 from gateway.security.authenticator import bearer_credential
 from gateway.security.principals import Principal
 
-PUBLIC_PATHS: Final = frozenset({"/", "/health", "/ready", "/openapi.json"})
-"""Paths without authentication: the demo page, which shows nothing by itself, health checks, the API description."""
+PUBLIC_PATHS: Final = frozenset({"/", "/console", "/health", "/ready", "/openapi.json"})
+"""Paths without authentication: the pages, which show nothing by themselves, health checks, the API description."""
 
 PUBLIC_PREFIX: Final = "/static/"
 

@@ -11,15 +11,16 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import CODES, Code
 from gateway.protocol.position import REFUSED_POSITION
 
-Tag = Literal["generations", "models", "tickets", "admin", "gateway", "page"]
+Tag = Literal["generations", "models", "tickets", "admin", "console", "gateway", "page"]
 
 TAGS: Final[Mapping[Tag, str]] = {
     "generations": "Start generations, read their events, interrupt them, give feedback.",
     "models": "The available models.",
     "tickets": "Substitutes for a key where no header can be set: tickets, and a cookie.",
     "admin": "Keys, budgets and reloads, for the role `operate`.",
+    "console": "What runs now, the last hour, and the newest ends, for the role `operate`.",
     "gateway": "State of the gateway.",
-    "page": "The demo page and its files.",
+    "page": "The demo page, the console, and their files.",
 }
 
 JSON: Final = "application/json"
@@ -69,6 +70,18 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
         "query",
         "Position or sequence number after which to read: `position` of the last response. Without it, the beginning.",
         {"type": "string", "pattern": r"^((.+:)?[0-9]{1,15})?$"},
+    ),
+    "AfterTime": Parameter(
+        "after",
+        "query",
+        "Time in seconds since 1970 after which the buckets end. Without it, all of the last hour.",
+        {"type": "number", "minimum": 0, "exclusiveMaximum": 1e12},
+    ),
+    "Watch": Parameter(
+        "watch",
+        "query",
+        "`true`: only look. The reader is no viewer: it does not keep the generation running, nor end it by leaving.",
+        {"type": "string", "enum": ["true"]},
     ),
     "Wait": Parameter(
         "wait",

@@ -82,6 +82,8 @@ class AttemptFigures:
     """One upstream call.
 
     `ended`: `answered`, `lost` (against another hedged call), `cancelled`, an error code, or null while it runs.
+    `start_ms` is from the start of the generation to the call; the others are from the call to the headers of its
+    response, to its first content, and to its end. Null: it has not come to that.
     """
 
     attempt: int
@@ -91,6 +93,10 @@ class AttemptFigures:
     ended: str | None
     usage: Usage | None
     cost_usd: float | None
+    start_ms: float | None
+    open_ms: float | None
+    first_content_ms: float | None
+    duration_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from gateway.api.openapi.components import (
     RefusalSpec,
     ResponseSpec,
 )
+from gateway.api.openapi.console_routes import CONSOLE_OPERATIONS
 from gateway.api.openapi.operation import Operation
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest, TicketRequest
 from gateway.protocol.errors import Code
@@ -41,6 +42,7 @@ _STARTED_TEXT: Final = replace(
 _NO_EVENT_SOURCE: Final = RefusalSpec(
     Code.INVALID_REQUEST, "`Accept: text/event-stream` is missing.", status_override=406
 )
+_MAY_NOT_WATCH: Final = RefusalSpec(Code.FORBIDDEN, "`watch=true` requires the role `observe`.")
 _GENERATION_HEADERS: Final = ("X-Request-ID", "X-Generation-ID")
 
 OPERATIONS: Final[Sequence[Operation]] = (
@@ -155,8 +157,8 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "generations",
         "Stream a generation's events, from the beginning or after a position",
         (EVENT_STREAM, NO_MORE_EVENTS),
-        (INVALID_FIELDS, GENERATION_LOST, TOO_MANY_STREAMS),
-        ("GenerationId", "LastEventId", "LastEventIdQuery", "RequestId"),
+        (INVALID_FIELDS, GENERATION_LOST, TOO_MANY_STREAMS, _MAY_NOT_WATCH),
+        ("GenerationId", "LastEventId", "LastEventIdQuery", "Watch", "RequestId"),
         accepts_ticket=True,
         counts_as_command=False,
     ),
@@ -285,6 +287,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         ("RequestId",),
     ),
     *ADMIN_OPERATIONS,
+    *CONSOLE_OPERATIONS,
     Operation(
         "get",
         "/health",
@@ -335,10 +338,23 @@ OPERATIONS: Final[Sequence[Operation]] = (
     ),
     Operation(
         "get",
+        "/console",
+        "consolePage",
+        "page",
+        "Get the console",
+        (
+            ResponseSpec(200, "The page.", "Text", HTML, headers=()),
+            ResponseSpec(206, "One part or several.", "Text", ANYTHING, headers=()),
+            ResponseSpec(400, "`Range` is not valid.", "Text", "text/plain", headers=()),
+            ResponseSpec(416, "`Range` is beyond the end.", "Text", "text/plain", headers=()),
+        ),
+    ),
+    Operation(
+        "get",
         "/static/{path}",
         "file",
         "page",
-        "Get a file of the demo page, or the browser client",
+        "Get a file of a page, or the browser client",
         (
             ResponseSpec(200, "The file.", "Text", ANYTHING, headers=()),
             ResponseSpec(206, "One part or several.", "Text", ANYTHING, headers=()),

@@ -10,6 +10,7 @@ from pydantic_core import core_schema
 from gateway.api.admin.bodies import ChangeKey, CreateKey, RaiseBudget, ResetBudget
 from gateway.api.openapi import response_bodies
 from gateway.api.openapi.admin_bodies import ADMIN_RESPONSES
+from gateway.api.openapi.console_bodies import CONSOLE_RESPONSES
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, JsonObject, StartRequest, TicketRequest
 from gateway.protocol.events import Error, Event, Part, Reasoning, SignedReasoning, ToolCall
 
@@ -30,6 +31,7 @@ RESPONSES: Final[Sequence[type]] = (
     response_bodies.Health,
     response_bodies.Ready,
     *ADMIN_RESPONSES,
+    *CONSOLE_RESPONSES,
 )
 
 _TEMPLATE: Final = "#/components/schemas/{model}"
@@ -88,6 +90,7 @@ def schemas() -> JsonObject:
         **dict(sorted({**kept, **typed}.items())),
         "Event": _any_of(names),
         "Frame": _frame(),
+        "ConsoleFrame": _console_frame(),
         "Poll": _poll(),
         "Text": {"type": "string"},
         "Description": {"type": "object", "description": "An OpenAPI document."},
@@ -145,6 +148,35 @@ def _frame() -> JsonObject:
             "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": ref("Event")},
         },
         "required": ["data"],
+    }
+
+
+def _console_frame() -> JsonObject:
+    change: JsonObject = {
+        "description": "In a `change`: what differs. `running` has new rows, and changed fields of others.",
+        "type": "object",
+        "properties": {
+            "time": {"type": "number"},
+            "gateways": {"type": "array", "items": ref("GatewayRow")},
+            "running": {"type": "array", "items": {"type": "object", "required": ["id"], "additionalProperties": True}},
+            "gone": {"type": "array", "items": {"type": "string"}},
+            "omitted": {"type": "integer"},
+            "ended": {"type": "array", "items": ref("EndedGeneration")},
+        },
+        "required": ["time"],
+    }
+    return {
+        "type": "object",
+        "description": "An event of the console; a comment keeps the connection alive.",
+        "properties": {
+            "event": {"enum": ["snapshot", "change"]},
+            "data": {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": {"anyOf": [ref("ConsoleSnapshot"), change]},
+            },
+        },
+        "required": ["event", "data"],
     }
 
 

@@ -143,6 +143,14 @@ export interface Snapshot {
     ended: "answered" | "lost" | "cancelled" | ErrorCode | null;
     usage: Usage | null;
     cost_usd: number | null;
+    /** from the start of the generation to the call */
+    start_ms: number | null;
+    /** from the call to the headers of its response */
+    open_ms: number | null;
+    /** from the call to its first content */
+    first_content_ms: number | null;
+    /** from the call to its end */
+    duration_ms: number | null;
   }[];
   end: {
     type: "complete" | "interrupted" | "error";

@@ -126,7 +126,7 @@ def test_the_security_of_each_operation_is_described(described: dict[str, Any]) 
         security = described["paths"][operation.path][operation.method]["security"]
         is_public = operation.path in PUBLIC_PATHS or operation.path.startswith(PUBLIC_PREFIX)
         takes_ticket = operation.method == "get" and (
-            operation.path in START_PATHS or operation.path.endswith(("/events", "/poll"))
+            operation.path in START_PATHS or operation.path.endswith(("generation_id}/events", "/poll"))
         )
         requires_key = operation.needs_key and not is_public
         assert ({"bearer": []} in security) is requires_key

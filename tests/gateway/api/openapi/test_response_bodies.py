@@ -86,3 +86,21 @@ async def test_a_plain_request_to_the_socket_route_gets_upgrade_required(served:
     async with served.http.get("/api/ws") as response:
         assert response.status == 426
         assert (response.headers["Upgrade"], response.headers["Connection"]) == ("websocket", "Upgrade")
+
+
+async def test_the_responses_of_the_console_match_their_schemas(served: Served) -> None:
+    async with served.http.post("/api/generations", json=BODY) as response:
+        address = f"/api/generations/{(await response.json())['id']}"
+    await served.called()
+    served.upstream.last.send("one ")
+    async with served.http.get("/api/console/events") as response:
+        data = (await response.content.readuntil(b"\n\n")).partition(b"data: ")[2]
+    schema = DESCRIBED["components"]["schemas"]["ConsoleSnapshot"]
+    Draft202012Validator({**schema, "components": DESCRIBED["components"]}).validate(orjson.loads(data))
+    served.upstream.last.finish()
+    async with served.http.get(f"{address}/events") as response:
+        await response.read()
+    for path in ("/api/console/recent", "/api/console/history"):
+        async with served.http.get(path) as response:
+            body = await validated(path, response)
+            assert body.get("recent") or body.get("buckets")

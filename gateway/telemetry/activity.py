@@ -1,0 +1,63 @@
+"""The observer behind the console: the last hour, the newest ends, and who views what."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from gateway.telemetry.history import EndFacts, History, Output, Totals
+from gateway.telemetry.observer import Observer
+from gateway.telemetry.recent import Recent
+from gateway.telemetry.summary import GenerationSummary
+
+
+class Activity(Observer):
+    """Keeps what the console shows of the past. `unix` returns seconds since 1970.
+
+    Nothing is computed between ends: `totals` is called at each of them, and when the history is read.
+    """
+
+    def __init__(self, unix: Callable[[], float] = time.time) -> None:
+        self.history = History()
+        self.recent = Recent[GenerationSummary]()
+        self.totals: Callable[[], Totals] = Totals
+        """Returns what is counted elsewhere since the start of the process."""
+        self._unix = unix
+        self._viewers: dict[str, dict[str, int]] = {}
+
+    def on_viewer(self, generation_id: str, transport: str, *, resumed: bool) -> None:
+        """Count a viewer."""
+        counts = self._viewers.setdefault(generation_id, {})
+        counts[transport] = counts.get(transport, 0) + 1
+
+    def on_viewer_left(self, generation_id: str, transport: str) -> None:
+        """Uncount a viewer."""
+        counts = self._viewers.get(generation_id, {})
+        left = counts.get(transport, 0) - 1
+        if left > 0:
+            counts[transport] = left
+            return
+        counts.pop(transport, None)
+        if not counts:
+            self._viewers.pop(generation_id, None)
+
+    def on_end(self, summary: GenerationSummary) -> None:
+        """Keep an end."""
+        self.sample()
+        self.recent.add(summary)
+        self.history.record_end(_facts(summary))
+
+    def viewers(self, generation_id: str) -> Mapping[str, int]:
+        """Return the viewers of a generation in this process, by transport."""
+        return dict(self._viewers.get(generation_id, {}))
+
+    def sample(self) -> None:
+        """Add what was counted elsewhere to the history."""
+        self.history.sample(self._unix(), self.totals())
+
+
+def _facts(summary: GenerationSummary) -> EndFacts:
+    tokens, begin = summary.usage.output_tokens, summary.first_content_at
+    output = Output(tokens, begin, summary.ended_at) if tokens and begin is not None else None
+    end, ttft = summary.end.value, summary.metrics.ttft_ms
+    # The plain text: the encoder of JSON takes no member of an enumeration as a key.
+    code = None if summary.code is None else str(summary.code)
+    return EndFacts(summary.ended_at, end, code, ttft, summary.cost_usd, output)
