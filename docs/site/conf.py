@@ -40,6 +40,25 @@ html_css_files = ["site.css"]
 html_extra_path = ["root"]
 html_show_sphinx = False
 html_copy_source = False
-html_theme_options = {"navigation_with_keys": True, "top_of_page_buttons": []}
+html_js_files = [("site.js", {"defer": "defer"})]
+# The colours of the pages that a gateway serves (static/demo/css/tokens.css).
+SANS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif'
+html_theme_options = {
+    "navigation_with_keys": True,
+    "top_of_page_buttons": [],
+    "light_css_variables": {
+        "font-stack": SANS,
+        "color-brand-primary": "#0b7065",
+        "color-brand-content": "#0b7065",
+        "color-brand-visited": "#0b7065",
+    },
+    "dark_css_variables": {
+        "color-brand-primary": "#43c9b8",
+        "color-brand-content": "#43c9b8",
+        "color-brand-visited": "#43c9b8",
+        "color-background-primary": "#0f1217",
+        "color-background-secondary": "#171b22",
+    },
+}
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"

@@ -1,20 +1,26 @@
-"""What the site needs beyond plain Markdown: the navigation, and two lexers."""
+"""What the site needs beyond plain Markdown: navigation, labels in tables, and what becomes of links."""
 
 import re
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
-from docutils.nodes import Element
+from docutils import nodes
 from pygments.lexers import JsxLexer, TextLexer
 from pygments.token import Error, Text, _TokenType
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
 from sphinx.util.typing import ExtensionMetadata
+from sphinx.writers.html5 import HTML5Translator
 
 INDEX = "docs/index"
-LINK = re.compile(r"\]\(([^)#\s]+\.md)\)")
+LINK = re.compile(r"\[([^\]]+)\]\(([^)#\s]+\.md)\)")
+PROSE = 40
+"""Characters of a cell from which on its table is shown as a list on a narrow screen."""
+
+_log = logging.getLogger(__name__)
 
 
 class JsxTextLexer(JsxLexer):
@@ -28,21 +34,26 @@ class JsxTextLexer(JsxLexer):
             yield index, Text if kind is Error and not value.isascii() else kind, value
 
 
+class Translator(HTML5Translator):
+    """Writes the label of a cell, which a narrow screen shows before it."""
+
+    def visit_entry(self, node: nodes.entry) -> None:
+        """Begin a cell."""
+        super().visit_entry(node)
+        if label := node.get("label"):
+            self.body[-1] = self.body[-1].replace("<td", f'<td data-label="{escape(label)}"', 1)
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register what this module has."""
     app.connect("source-read", add_navigation)
-    app.connect("missing-reference", show_folder)
+    app.connect("doctree-read", replace_links_to_folders)
+    app.connect("doctree-resolved", label_cells)
+    app.connect("build-finished", list_external_links)
+    app.set_translator("html", Translator)
     app.add_lexer("jsx", JsxTextLexer)
     app.add_lexer("mermaid", TextLexer)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
-
-
-def show_folder(
-    app: Sphinx, environment: BuildEnvironment, node: pending_xref, content: Element
-) -> Element | None:
-    """Return the text of a link to a folder: a code host lists its files, the site has no page for it."""
-    page = environment.doc2path(node["refdoc"])
-    return content if (Path(page).parent / node["reftarget"]).is_dir() else None
 
 
 def add_navigation(app: Sphinx, name: str, source: list[str]) -> None:
@@ -53,6 +64,43 @@ def add_navigation(app: Sphinx, name: str, source: list[str]) -> None:
 
 def _toctree(section: str) -> str:
     heading = section.partition("\n")[0]
-    pages = [normpath(PurePosixPath(INDEX).parent / link) for link in LINK.findall(section)]
-    entries = "\n".join(f"/{page.removesuffix('.md')}" for page in pages)
+    pages = [(text, normpath(PurePosixPath(INDEX).parent / link)) for text, link in LINK.findall(section)]
+    entries = "\n".join(f"{text} </{page.removesuffix('.md')}>" for text, page in pages)
     return f"\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{entries}\n```\n"
+
+
+def replace_links_to_folders(app: Sphinx, tree: nodes.document) -> None:
+    """Replace a link to a folder by its text: a code host lists the files, the site has no page for it."""
+    folder = Path(tree["source"]).parent
+    for link in [*tree.findall(pending_xref)]:
+        if link["reftype"] == "myst" and (folder / link["reftarget"]).is_dir():
+            link.replace_self(link.children)
+
+
+def label_cells(app: Sphinx, tree: nodes.document, name: str) -> None:
+    """Give each cell of a table the heading of its column, and each table of sentences the class `prose`."""
+    for table in tree.findall(nodes.table):
+        heads = [entry.astext() for row in table.findall(nodes.thead) for entry in row.findall(nodes.entry)]
+        cells = [[*row.findall(nodes.entry)] for body in table.findall(nodes.tbody) for row in body.findall(nodes.row)]
+        for row in cells:
+            for entry, label in zip(row[1:], heads[1:] if len(heads) > 2 else (), strict=False):
+                entry["label"] = label
+        if any(len(entry.astext()) > PROSE for row in cells for entry in row):
+            table["classes"].append("prose")
+
+
+def list_external_links(app: Sphinx, failure: Exception | None) -> None:
+    """Write the external links beside the site: they are not checked, because a build must not need the network."""
+    if failure is not None or app.builder.name != "html":
+        return
+    links = sorted(
+        {
+            node["refuri"]
+            for name in app.env.found_docs
+            for node in app.env.get_doctree(name).findall(nodes.reference)
+            if node.get("refuri", "").startswith("http")
+        }
+    )
+    file = Path(app.outdir).parent / "external-links.txt"
+    file.write_text("".join(f"{link}\n" for link in links), "utf-8")
+    _log.info("%d external links, not checked: %s", len(links), file)
