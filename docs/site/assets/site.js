@@ -1,6 +1,6 @@
-// A button on each block of code that copies it. Without JavaScript, or without a clipboard, there is none.
+// A button on each block of code that copies it, but not on what a program prints. Without JavaScript, or without a clipboard, there is none.
 if (navigator.clipboard) {
-  for (const block of document.querySelectorAll("div.highlight")) {
+  for (const block of document.querySelectorAll(":not(.highlight-text) > div.highlight")) {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy" });
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(block.querySelector("pre").textContent.trimEnd());
