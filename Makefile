@@ -132,7 +132,10 @@ fuzz: $(VENV)/fuzz ## fuzz every parser with FUZZ_RUNS (100,000) inputs, and wri
 openapi: $(VENV)/run ## regenerate docs/openapi.json
 	$(BIN)/python -m gateway.api.openapi docs/openapi.json
 
-.PHONY: dashboard wheel
+.PHONY: dashboard wheel proxies
+proxies: $(VENV)/test programs ## run each proxy with its file, and write what it passes to docs/operations/proxies.md
+	$(BIN)/python -m tests.integration.proxy_matrix
+
 dashboard: $(VENV)/test ## regenerate the Grafana dashboard, deploy/grafana/dashboards/dualstream.json
 	$(BIN)/python -m tests.deploy.dashboard
 

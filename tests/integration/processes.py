@@ -114,9 +114,10 @@ class Process:
 
 
 class Server(Process):
-    """A program that listens on `url`."""
+    """A program that listens on `url`, and a proxy with a certificate on `tls_url`, too."""
 
     url: str
+    tls_url: str
 
 
 @contextmanager

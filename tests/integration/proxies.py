@@ -1,4 +1,8 @@
-"""The proxies for which a configuration is included, each run with that file; only ports and paths are changed."""
+"""The proxies for which a configuration is included, each run with that file; only ports and paths are changed.
+
+With a certificate (a file that also has its key), they listen on a second port with TLS and HTTP/2, by the lines that
+the files have as comments.
+"""
 
 import os
 import re
@@ -18,47 +22,75 @@ CADDY = CHECKOUT / "deploy" / "caddy" / "Caddyfile"
 
 @contextmanager
 def _nginx(
-    gateway: str, folder: Path, *, own_pages: bool, changes: Mapping[str, str] | None = None
+    gateway: str,
+    folder: Path,
+    *,
+    own_pages: bool,
+    changes: Mapping[str, str] | None = None,
+    certificate: Path | None = None,
 ) -> Iterator[Server]:
     bare = {} if own_pages else {"error_page 429 502 503 504 = $dualstream_error_page;": ""}
-    with running_nginx(gateway, folder=folder, changes={**bare, **(changes or {})}) as server:
+    port = _free_port()
+    tls = {
+        "# listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
+        "# ssl_certificate     /etc/ssl/certs/dualstream.pem;": f"ssl_certificate {certificate};",
+        "# ssl_certificate_key /etc/ssl/private/dualstream.key;": f"ssl_certificate_key {certificate};",
+        "# ssl_protocols ": "ssl_protocols ",
+    }
+    with running_nginx(
+        gateway, folder=folder, changes={**bare, **(tls if certificate else {}), **(changes or {})}
+    ) as server:
+        server.tls_url = f"https://127.0.0.1:{port}"
         yield server
 
 
 @contextmanager
 def _haproxy(
-    gateway: str, folder: Path, *, own_pages: bool, changes: Mapping[str, str] | None = None
+    gateway: str,
+    folder: Path,
+    *,
+    own_pages: bool,
+    changes: Mapping[str, str] | None = None,
+    certificate: Path | None = None,
 ) -> Iterator[Server]:
     binary = program("haproxy", "/usr/sbin/haproxy")
     text = HAPROXY.read_text("utf-8")
     if not own_pages:
         text = re.sub(r"^ *http-(error|after-response) .*\n", "", text, flags=re.MULTILINE)
-    port = _free_port()
-    text = _replaced(
-        text, {"127.0.0.1:8080": urlsplit(gateway).netloc, "bind :80\n": f"bind 127.0.0.1:{port}\n", **(changes or {})}
-    )
+    port, tls_port = _free_port(), _free_port()
+    ports = {"127.0.0.1:8080": urlsplit(gateway).netloc, "bind :80\n": f"bind 127.0.0.1:{port}\n"}
+    tls = {
+        "# bind :443 ssl crt /etc/haproxy/certs/dualstream.pem ": f"bind 127.0.0.1:{tls_port} ssl crt {certificate} "
+    }
+    text = _replaced(text, {**ports, **(tls if certificate else {}), **(changes or {})})
     file = _write(folder, "haproxy.cfg", text)
     with _running([binary, "-db", "-f", str(file)], port, {}) as server:
+        server.tls_url = f"https://127.0.0.1:{tls_port}"
         yield server
 
 
 @contextmanager
 def _caddy(
-    gateway: str, folder: Path, *, own_pages: bool, changes: Mapping[str, str] | None = None
+    gateway: str,
+    folder: Path,
+    *,
+    own_pages: bool,
+    changes: Mapping[str, str] | None = None,
+    certificate: Path | None = None,
 ) -> Iterator[Server]:
     binary = program("caddy")
     text = CADDY.read_text("utf-8")
     if not own_pages:
         text = re.sub(r"^\thandle_errors \{\n.*?^\t\}\n", "", text, flags=re.MULTILINE | re.DOTALL)
-    port = _free_port()
-    site = f"http://127.0.0.1:{port}"
-    text = _replaced(
-        text,
-        {"127.0.0.1:8080": urlsplit(gateway).netloc, "\ndualstream.example.com {": f"\n{site} {{", **(changes or {})},
-    )
+    port, tls_port = _free_port(), _free_port()
+    text = _replaced(text, {"127.0.0.1:8080": urlsplit(gateway).netloc, **(changes or {})})
+    name = "\ndualstream.example.com {"
+    with_tls = text.replace(name, f"\nhttps://127.0.0.1:{tls_port} {{\n\ttls {certificate} {certificate}")
+    text = _replaced(text, {name: f"\nhttp://127.0.0.1:{port} {{"}) + (with_tls if certificate else "")
     file = _write(folder, "Caddyfile", f"{{\n\tadmin off\n}}\n{text}")
     command = [binary, "run", "--adapter", "caddyfile", "--config", str(file)]
     with _running(command, port, {"HOME": str(folder), "XDG_DATA_HOME": str(folder)}) as server:
+        server.tls_url = f"https://127.0.0.1:{tls_port}"
         yield server
 
 
