@@ -24,7 +24,6 @@ from tests.integration.processes import CHECKOUT, Server, TcpProxy, program
 from tests.integration.proxies import PROXIES
 from tests.integration.servers import running
 from tests.integration.test_nginx import WORDS, Provider, session
-from tests.integration.test_proxied_model_apis import SHORT
 from tests.served.viewers import (
     TIMEOUT,
     HttpViewer,
@@ -37,8 +36,15 @@ from tests.served.viewers import (
 )
 
 PAGE: Final = CHECKOUT / "docs" / "operations" / "proxies.md"
-SILENCE_SECONDS: Final = 1.2
-"""Three times the limit of silence that `SHORT` sets; the gateway sends a heartbeat each 0.1 s."""
+SILENCE_SECONDS: Final = 3.6
+"""Three times the limit of silence that `LIMITS` sets; the gateway sends a heartbeat each 0.1 s."""
+
+LIMITS: Final[Mapping[str, Mapping[str, str]]] = {
+    "nginx": {"75s;": "1200ms;", "proxy_read_timeout 660s;": "proxy_read_timeout 1200ms;"},
+    "haproxy": {"75s": "1200ms", "timeout server 660s": "timeout server 1200ms"},
+    "caddy": {},
+}
+"""The limits of silence, shortened; Caddy has none."""
 
 HEAD: Final = "| proxy | transport | word by word | silence | leaving | resume | cut | HTTP/2 |"
 NAMES: Final = {"nginx": "nginx", "haproxy": "HAProxy", "caddy": "Caddy"}
@@ -161,9 +167,16 @@ async def leaving(lane: Lane) -> str:
         await lane.start(viewer, "cancel")
         if isinstance(viewer, PollViewer):
             # A viewer also between two polls: it leaves at once only by breaking one that waits.
-            await viewer.transport()
+            await poll_waits(lane, viewer)
     await lane.provider.left.wait()
     return "yes"
+
+
+async def poll_waits(lane: Lane, viewer: PollViewer) -> None:
+    """Wait until one more poll has reached the gateway, which has no event for it."""
+    request = f"/{viewer.generation_id}/poll?"
+    before = lane.link.sent.count(request)
+    await until(lambda: lane.link.sent.count(request) > before)
 
 
 async def resume(lane: Lane) -> str:
@@ -207,9 +220,7 @@ async def cut(lane: Lane) -> str:
 
 
 async def _cut_poll(lane: Lane, viewer: PollViewer) -> str:
-    # The next poll has reached the gateway, which has no event for it.
-    lane.link._sent.clear()
-    await until(lambda: "/poll?" in lane.link.sent)
+    await poll_waits(lane, viewer)
     lane.link.cut()
     lane.finish()
     polling, reading = viewer._polling, asyncio.ensure_future(read_text(viewer, TEXT))
@@ -267,7 +278,7 @@ def stage(providers: Mapping[str, str], folder: Path) -> Iterator[Mapping[str, t
     )
     file = folder / "dualstream.toml"
     file.write_text("\n".join(tables), "utf-8")
-    settings = {"heartbeat": 0.1, "poll_wait": 0.3, "max_concurrent": 0, "trusted_proxies": "127.0.0.1"}
+    settings = {"heartbeat": 0.1, "poll_wait": 0.5, "max_concurrent": 0, "trusted_proxies": "127.0.0.1"}
     variables = {f"DUALSTREAM_{name.upper()}": str(value) for name, value in settings.items()}
     certificate = Authority(folder).issue("localhost")
     with ExitStack() as stack:
@@ -276,7 +287,7 @@ def stage(providers: Mapping[str, str], folder: Path) -> Iterator[Mapping[str, t
         proxies = {}
         for name, run in PROXIES.items():
             link = stack.enter_context(TcpProxy(gateway))
-            options = {"own_pages": True, "changes": SHORT[name], "certificate": certificate}
+            options = {"own_pages": True, "changes": LIMITS[name], "certificate": certificate}
             proxies[name] = stack.enter_context(run(link.url, folder / name, **options)), link
         yield proxies
 
