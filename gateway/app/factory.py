@@ -1,10 +1,11 @@
 """Build the application. The only module of the gateway that imports the transports, and only their interface."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anyio.lowlevel import checkpoint
 from starlette.applications import Starlette
@@ -24,6 +25,7 @@ from gateway.app.key_watch import KeyWatch
 from gateway.app.reload import Reloader
 from gateway.app.services import build_hub, build_services
 from gateway.app.store import build_replica, build_store
+from gateway.app.tracing import build_tracing
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings
 from gateway.dialects.base import Dialect
@@ -35,6 +37,9 @@ from gateway.store.base import Store
 from gateway.telemetry.log_observer import LogObserver
 from gateway.upstreams.base import Upstream
 from transports.base import Transport
+
+if TYPE_CHECKING:
+    from gateway.telemetry.traces.provider import Tracing
 
 
 def create_app(
@@ -53,12 +58,15 @@ def create_app(
     loads the settings again, for a reload.
 
     Raises:
-        ConfigurationError: the keys can't be read.
+        ConfigurationError: the keys can't be read, or traces are configured without their library.
     """
     clock = clock or SystemClock()
     catalog = build(settings, upstream=upstream)
     hub = build_hub(settings, catalog.models, clock)
     hub.observers.add(LogObserver(clock, log_content=settings.log_content))
+    tracing = build_tracing(settings, os.environ, clock)
+    if tracing is not None:
+        hub.observers.add(tracing.observer)
     authenticator = Authenticator(credential_schemes(settings), clock.unix)
     reloader = Reloader(hub, settings, catalog, authenticator, load)
     replica = build_replica(settings, store or build_store(settings, clock), hub, clock)
@@ -81,7 +89,7 @@ def create_app(
             Middleware(AuthMiddleware, services=services),
         ],
         exception_handlers=error_handlers(hub),
-        lifespan=lambda _app: _lifespan(hub, reloader, replica, upkeep),
+        lifespan=lambda _app: _lifespan(hub, reloader, replica, upkeep, tracing),
     )
     app.router.redirect_slashes = False
     app.state.hub = hub
@@ -92,7 +100,9 @@ def create_app(
 
 
 @asynccontextmanager
-async def _lifespan(hub: Hub, reloader: Reloader, replica: Replica | None, upkeep: KeyUpkeep) -> AsyncIterator[None]:
+async def _lifespan(
+    hub: Hub, reloader: Reloader, replica: Replica | None, upkeep: KeyUpkeep, tracing: "Tracing | None"
+) -> AsyncIterator[None]:
     # The first use of anyio loads its back end: now, and not while the first client waits.
     await checkpoint()
     await reloader.start()
@@ -107,6 +117,8 @@ async def _lifespan(hub: Hub, reloader: Reloader, replica: Replica | None, upkee
         if replica is not None:
             await replica.close()
         await reloader.close()
+        if tracing is not None:
+            await tracing.close()
 
 
 def load_transports() -> list[Transport]:

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
-from gateway.config.checks import check_base_url, check_header_value, check_proxy, check_store
+from gateway.config.checks import check_base_url, check_header_value, check_no_userinfo, check_proxy, check_store
 from gateway.config.cross_origin import check_header_pattern, check_origin
 from gateway.config.presets import Api
 from gateway.config.tables import JwtTable, ModelTable, ProviderTable
@@ -435,6 +435,16 @@ class Settings(BaseModel):
         default=False,
         description="Add the prompt and the text of each generation to its line of the log.",
     )
+    otlp_endpoint: HttpUrl | None = Field(
+        None,
+        description=(
+            "Base URL of a collector that gets traces by OTLP over HTTP, such as `http://127.0.0.1:4318`. None: that "
+            "of `OTEL_EXPORTER_OTLP_ENDPOINT`; without either there are no traces. Needs `dualstream[otel]`."
+        ),
+    )
+    trace_content: bool = Field(
+        default=False, description="Add prompts and answers to the spans of calls to providers."
+    )
 
     aliases: dict[ModelName, ModelName] = Field({}, description="Other names of models.")
     providers: dict[ProviderName, ProviderTable] = Field({}, description="Providers in addition to the presets.")
@@ -470,6 +480,11 @@ class Settings(BaseModel):
     @classmethod
     def _check_upstream(cls, url: HttpUrl | None) -> HttpUrl | None:
         return check_base_url(url)
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _check_endpoint(cls, url: HttpUrl | None) -> HttpUrl | None:
+        return check_no_userinfo(url)
 
     @field_validator("trusted_proxies")
     @classmethod

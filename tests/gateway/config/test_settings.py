@@ -35,6 +35,7 @@ def test_every_setting_has_a_variable() -> None:
         "store_delay": "0.5",
         "store_down": "local",
         "on_owner_lost": "continue",
+        "otlp_endpoint": "http://127.0.0.1:4318",
         "log_format": "json",
         "log_level": "error",
         "keys": f"alice:abcd1234:{'0' * 64},bob:abcd1235:{'1' * 64}",

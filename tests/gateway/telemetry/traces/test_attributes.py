@@ -1,0 +1,47 @@
+"""Attributes of spans: names of the conventions, known values only."""
+
+import pytest
+from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
+
+from gateway.generation.attempt import Attempt
+from gateway.protocol.events import Usage
+from gateway.telemetry.traces.attributes import OPTIONS, USAGE, error_of, of_answer, of_call, provider_name
+
+NEWER = {"gen_ai.usage.cache_write.input_tokens"}
+"""Names that the conventions have changed since the release of the library."""
+
+
+def test_our_names_are_those_of_the_conventions() -> None:
+    known = {value for name, value in vars(gen_ai_attributes).items() if name.startswith("GEN_AI_")}
+    ours = {*USAGE.values(), *(name for name, _ in OPTIONS.values())}
+    assert ours - known == NEWER
+
+
+def test_options_of_another_type_are_left_out() -> None:
+    call = of_call(Attempt(1, 1, 10, "openai", "gpt-4.1"), {"temperature": 1, "seed": "x", "top_p": True})
+    assert call["gen_ai.request.temperature"] == 1.0
+    assert "gen_ai.request.seed" not in call
+    assert "gen_ai.request.top_p" not in call
+
+
+def test_unknown_is_left_out() -> None:
+    attempt = Attempt(1, 1, 10, "openai", "gpt-4.1")
+    attempt.set_usage(Usage(7, 8, "exact"), final=True)
+    answer = of_answer(attempt)
+    assert (answer["gen_ai.usage.input_tokens"], answer["dualstream.usage.source"]) == (7, "exact")
+    assert "gen_ai.usage.cache_read.input_tokens" not in answer
+    assert "dualstream.cost_usd" not in answer
+
+
+@pytest.mark.parametrize(
+    ("ended", "error"),
+    [("answered", None), ("lost", None), ("cancelled", None), (None, None), ("timeout", "timeout")],
+)
+def test_only_failures_are_errors(ended: str | None, error: str | None) -> None:
+    attempt = Attempt(1, 1, 10)
+    attempt.ended = ended
+    assert error_of(attempt) == error
+
+
+def test_providers_have_their_names_in_the_conventions() -> None:
+    assert [provider_name(name) for name in ("gemini", "openai", "our-own")] == ["gcp.gemini", "openai", "our-own"]
