@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from gateway.protocol.errors import Failed
 from gateway.protocol.events import Chunk, Usage
-from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.base import NEVER_READ, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from gateway.upstreams.documents import DocumentRequest
 
 
@@ -108,7 +108,7 @@ class ScriptedUpstream:
 
 class _ScriptedResponse:
     def __init__(self, model: str, scripted: ScriptedCall) -> None:
-        self.model = model
+        self.model, self.reads = model, NEVER_READ
         self._scripted = scripted
         self._stopped = False
 

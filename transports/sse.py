@@ -24,6 +24,7 @@ from gateway.api.responses import (
     refusal_response,
     start_headers,
 )
+from gateway.api.resumes import counted_resume
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
 from gateway.api.tickets import ticket_from_url
@@ -114,13 +115,15 @@ class EventStreamEndpoints:
         """Stream a generation that was started before."""
         try:
             generation_id, position = request.path_params["generation_id"], last_event_id(request)
-            after = asked_seq(generation_id, position.text)
-            if _watches(request) and not principal(request).observes:
-                raise forbidden("observe")
-            generation = await self._services.generations.find(generation_id, principal(request), after)
-            if request.method == "HEAD":
-                return Response(headers=STREAM_HEADERS, media_type=EventStream.content_type)
-            return self._read(request, generation, position)
+            is_resume = position.text not in {"", REFUSED_POSITION}
+            with counted_resume(self._services, self.transport, is_resume=is_resume):
+                after = asked_seq(generation_id, position.text)
+                if _watches(request) and not principal(request).observes:
+                    raise forbidden("observe")
+                generation = await self._services.generations.find(generation_id, principal(request), after)
+                if request.method == "HEAD":
+                    return Response(headers=STREAM_HEADERS, media_type=EventStream.content_type)
+                return self._read(request, generation, position)
         except Refused as refused:
             if last_event_id(request).text == REFUSED_POSITION:
                 return no_content(request)
@@ -136,9 +139,10 @@ class EventStreamEndpoints:
     async def _resume(self, request: Request, position: SentPosition) -> Response | ASGIApp:
         if position.text == REFUSED_POSITION:
             return no_content(request)
-        generation_id, after = parse_position(position.text, position.param)
-        generation = await self._services.generations.find(generation_id, principal(request), after)
-        return self._read(request, generation, position)
+        with counted_resume(self._services, self.transport, is_resume=True):
+            generation_id, after = parse_position(position.text, position.param)
+            generation = await self._services.generations.find(generation_id, principal(request), after)
+            return self._read(request, generation, position)
 
     def _read(self, request: Request, generation: Generation, position: SentPosition) -> Response | ASGIApp:
         """Stream what follows a position, or everything if it is empty."""
@@ -153,6 +157,7 @@ class EventStreamEndpoints:
         self, request: Request, generation: Generation, after: int, headers: dict[str, str] | None = None
     ) -> Response | ASGIApp:
         if generation.log.ended and after == generation.log.last:
+            self._services.hub.observers.on_not_resumed(self.transport, "ended")
             return no_content(request)
         return self._response(request, generation, after, headers or id_headers(request, generation))
 

@@ -84,6 +84,7 @@ class Viewer:
         self.failure: Exception | None = None
         """An exception of the connection, for its owner."""
         self._hub = services.hub
+        self._figures = services.viewers
         self._clock = services.clock
         self._heartbeat = services.heartbeat
         self._viewer_timeout = services.viewer_timeout
@@ -102,6 +103,18 @@ class Viewer:
         """Bytes that a slow client had not taken at that check."""
         self._writable = False
         self._begun = False
+        self.sent_bytes = 0
+        """Bytes of the frames that were written."""
+
+    @property
+    def transport(self) -> str:
+        """Return the name of its transport."""
+        return self._connection.transport
+
+    @property
+    def is_behind(self) -> bool:
+        """Return True if the client does not read as fast as events come."""
+        return not self._writable and not self._stopped
 
     def __len__(self) -> int:
         return len(self._cursors)
@@ -111,6 +124,7 @@ class Viewer:
         if self._stopped:
             return
         self._begun = self._writable = True
+        self._figures.add(self)
         self._last_write = self._clock.now()
         self._schedule_check(min(self._heartbeat, self._viewer_timeout))
         self.follow()
@@ -165,6 +179,7 @@ class Viewer:
     def close(self) -> None:
         """Detach from everything; a second time does nothing."""
         self._stopped, self._writable = True, False
+        self._figures.remove(self)
         self._timer.cancel()
         for generation_id in tuple(self._cursors):
             self.detach(generation_id)
@@ -203,8 +218,11 @@ class Viewer:
             self.detach(log.generation_id)
         if ended and self._close_at_end and not self._cursors:
             self.final_frames, self.finished = frames, True
+            self.sent_bytes += sum(map(len, frames))
             self.stop()
         elif frames:
+            # As `sum(map(len, frames))`, without the calls for each chunk.
+            self.sent_bytes += len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
             self._last_write = self._clock.now()
             self._writable = self._connection.write(frames)
 
@@ -283,6 +301,7 @@ class Viewer:
         if self._writable or self._clock.now() - self._last_write < self._viewer_timeout:
             self._check_idle()
         else:
+            self._figures.cut[self.transport] += 1
             self.stop()
 
     def _schedule_check(self, seconds: float) -> None:

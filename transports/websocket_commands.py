@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket
 
 from gateway.admission.streams import Stream
 from gateway.api.requests import parse_json, request_id
+from gateway.api.resumes import counted_resume
 from gateway.api.services import Services
 from gateway.api.start_source import start_source
 from gateway.api.streams import claim_stream
@@ -260,12 +261,13 @@ class WebSocketCommands:
 
     async def _attach(self, command: AttachCommand, principal: Principal) -> None:
         after = command.after
-        asked = after if isinstance(after, int) else asked_seq(command.generation_id, after or "")
-        generation = await self._services.generations.find(command.generation_id, principal, asked)
-        if not isinstance(after, int):
-            after = parse_position_of(generation.id, after, "after") if after else 0
-        self._refuse_one_too_many()
-        self._viewer.attach(generation, after)
+        with counted_resume(self._services, self._viewer.transport, is_resume=bool(after)):
+            asked = after if isinstance(after, int) else asked_seq(command.generation_id, after or "")
+            generation = await self._services.generations.find(command.generation_id, principal, asked)
+            if not isinstance(after, int):
+                after = parse_position_of(generation.id, after, "after") if after else 0
+            self._refuse_one_too_many()
+            self._viewer.attach(generation, after)
         await self._acknowledge(command, generation)
         self._viewer.follow()
 

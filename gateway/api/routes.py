@@ -13,6 +13,7 @@ from gateway.api.admin.routes import admin_routes
 from gateway.api.console.routes import ConsoleRoutes
 from gateway.api.demo_page import page_routes
 from gateway.api.generations import GenerationResource
+from gateway.api.metrics import MetricsRoute
 from gateway.api.middleware.command_rate import is_read_route, rate_limited
 from gateway.api.model_api.anthropic_counts import MessageCountRoutes
 from gateway.api.model_api.gemini_counts import TokenCountRoutes
@@ -47,6 +48,7 @@ def all_routes(
         *ConsoleRoutes(services).routes(),
         *status_routes(services.generations, services.responses),
         *admin_routes(services, administration),
+        *MetricsRoute(services).routes(),
         *page_routes(),
     ]
     # Routes are matched in this order: starts come often, interrupts seldom.

@@ -17,6 +17,8 @@ from gateway.replicas.generations import Generations
 from gateway.security.authenticator import Authenticator
 from gateway.security.origins import Origins
 from gateway.telemetry.activity import Activity
+from gateway.telemetry.metrics.metrics import Metrics
+from gateway.telemetry.viewer_figures import ViewerFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class Services:
     responses_websocket: bool = True
     activity: Activity = field(default_factory=Activity)
     """What the console shows of the past."""
+    metrics: Metrics = field(default_factory=Metrics)
+    metrics_key: str | None = None
+    """What lets a client read the metrics without any other right; None if none is configured."""
+    viewers: ViewerFigures = field(default_factory=ViewerFigures)
     foreign_pages: KeyedLogThrottle = field(default_factory=KeyedLogThrottle)
     """Throttle for messages about pages that were refused, by origin."""
 

@@ -22,6 +22,7 @@ from gateway.app.catalog import build
 from gateway.app.key_activity import KeyActivity
 from gateway.app.key_upkeep import KeyUpkeep
 from gateway.app.key_watch import KeyWatch
+from gateway.app.metrics import build_metrics, observe
 from gateway.app.reload import Reloader
 from gateway.app.services import build_hub, build_services
 from gateway.app.store import build_replica, build_store
@@ -73,7 +74,9 @@ def create_app(
     if replica is not None:
         authenticator.tickets = replica.shared.tickets
     generations = Generations(hub, replica)
-    services = build_services(settings, generations, authenticator, clock, load_dialects())
+    metrics = build_metrics(hub)
+    services = build_services(settings, generations, authenticator, clock, load_dialects(), metrics)
+    observe(services, replica)
     activity = KeyActivity(authenticator, clock, replica)
     hub.on_end.append(activity.on_end)
     administration = GatewayAdministration(reloader, generations, authenticator, activity)
@@ -96,6 +99,7 @@ def create_app(
     app.state.streams = services.streams
     app.state.reloader = reloader
     app.state.replica = replica
+    app.state.metrics = metrics
     return app
 
 

@@ -22,6 +22,7 @@ from gateway.routing.registry import ModelRegistry
 from gateway.security.authenticator import Authenticator
 from gateway.security.origins import Origins
 from gateway.telemetry.activity import Activity
+from gateway.telemetry.metrics.metrics import Metrics
 
 
 def build_hub(settings: Settings, models: ModelRegistry, clock: Clock) -> Hub:
@@ -61,6 +62,7 @@ def build_services(
     authenticator: Authenticator,
     clock: Clock,
     dialects: Sequence[Dialect] = (),
+    metrics: Metrics | None = None,
 ) -> Services:
     """Build what the API and the transports work with."""
     responses = ResponseStore(settings.max_stored_bytes, settings.response_retention)
@@ -92,6 +94,8 @@ def build_services(
         shared_responses=share_responses(responses, generations, clock),
         responses_websocket=settings.responses_websocket,
         commands=CommandRate(settings.max_commands_per_second),
+        metrics=metrics or Metrics(),
+        metrics_key=None if settings.metrics_key is None else settings.metrics_key.get_secret_value(),
     )
 
 

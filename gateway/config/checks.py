@@ -15,6 +15,9 @@ MEMORY: Final = "memory"
 _MIN_SECRET_BYTES: Final = 32
 """RFC 7518, 3.2: a key of HS256 has at least the size of its hash."""
 
+_MIN_METRICS_KEY: Final = 16
+"""Minimum characters of a metrics key."""
+
 _SECRET_NAME: Final = re.compile(r"key|token|secret|passw|credential|signature|^sig$|^auth", re.IGNORECASE)
 """Names of parameters in a query that hold a secret, such as Google's `key` and Azure's `subscription-key`."""
 
@@ -112,6 +115,24 @@ def check_shared_secret(secret: SecretStr) -> SecretStr:
         message = f"must have at least {_MIN_SECRET_BYTES} bytes"
         raise ValueError(message)
     return secret
+
+
+def check_metrics_key(key: SecretStr | None) -> SecretStr | None:
+    """Check that a metrics key can be sent as a bearer token (RFC 6750, 2.1), and is too long to be guessed.
+
+    Raises:
+        ValueError: it can't, or is too short.
+    """
+    text = "" if key is None else key.get_secret_value()
+    if key is not None and (
+        len(text) < _MIN_METRICS_KEY or not text.isascii() or not text.isprintable() or " " in text
+    ):
+        message = (
+            f"must have at least {_MIN_METRICS_KEY} characters, printable ASCII without spaces: create one with "
+            "`openssl rand -hex 24`"
+        )
+        raise ValueError(message)
+    return key
 
 
 def check_header_value(key: SecretStr | None) -> SecretStr | None:

@@ -7,7 +7,14 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
-from gateway.config.checks import check_base_url, check_header_value, check_no_userinfo, check_proxy, check_store
+from gateway.config.checks import (
+    check_base_url,
+    check_header_value,
+    check_metrics_key,
+    check_no_userinfo,
+    check_proxy,
+    check_store,
+)
 from gateway.config.cross_origin import check_header_pattern, check_origin
 from gateway.config.presets import Api
 from gateway.config.tables import JwtTable, ModelTable, ProviderTable
@@ -72,6 +79,14 @@ class Settings(BaseModel):
     )
     keys: tuple[SecretStr, ...] = Field(
         (), description="Accepted keys without a file, each `name:id:hash`, separated by commas.", repr=False
+    )
+
+    metrics_key: SecretStr | None = Field(
+        None,
+        description=(
+            "Key with which `GET /metrics` may be read, sent as a bearer token, without any other right. None: only "
+            "keys and tokens with the role `observe` or `operate` may read it."
+        ),
     )
 
     upstream: HttpUrl | None = Field(
@@ -522,6 +537,11 @@ class Settings(BaseModel):
     def _check_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         check_unique([parse_stored_key(key.get_secret_value()) for key in keys])
         return keys
+
+    @field_validator("metrics_key")
+    @classmethod
+    def _check_metrics_key(cls, key: SecretStr | None) -> SecretStr | None:
+        return check_metrics_key(key)
 
     @field_validator("upstream_api_key")
     @classmethod

@@ -72,6 +72,11 @@ class HttpClient:
         # include the API key.
         raise failure
 
+    @property
+    def connector(self) -> aiohttp.BaseConnector | None:
+        """Return the pool of connections."""
+        return self._session.connector
+
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()

@@ -23,6 +23,7 @@ from gateway.protocol.errors import Failed
 from gateway.protocol.events import Content, TextBatch, Verbatim
 from gateway.routing.route import Route
 from gateway.routing.target import Target
+from gateway.telemetry.metrics.chunk_times import ChunkTimes
 from gateway.telemetry.observer import Observer
 from gateway.upstreams.base import UpstreamRequest
 
@@ -42,8 +43,8 @@ class HedgedCall:
     """
 
     __slots__ = (
-        *("_calls", "_clock", "_first_call_at", "_generation", "_meter", "_observer", "_route", "_timer", "_winner"),
-        "failures",
+        *("_calls", "_chunk_times", "_clock", "_first_call_at", "_generation", "_meter", "_observer", "_route"),
+        *("_timer", "_winner", "failures"),
     )
 
     def __init__(
@@ -64,6 +65,8 @@ class HedgedCall:
         self._observer = observer
         self._calls: list[UpstreamCall] = []
         self._winner: UpstreamCall | None = None
+        self._chunk_times: ChunkTimes | None = None
+        """Measures the chunks of the winner, if they are measured."""
         self._timer = RestartableTimer(clock)
 
     async def run(self, target: Target) -> None:
@@ -93,7 +96,7 @@ class HedgedCall:
             # An exception holds the frames it passed, and they hold the call: a reference cycle.
             call.failure = None
         self._calls.clear()
-        self._winner, self._meter.due = None, inf
+        self._winner, self._chunk_times, self._meter.due = None, None, inf
 
     # What a call reports; see `CallListener`.
 
@@ -106,6 +109,8 @@ class HedgedCall:
         if self._winner is not call:
             self._win(call)
         self._generation.append_content(content, now)
+        if self._chunk_times is not None:
+            self._chunk_times.record(now, self._clock.now())
         if call.attempt.text_bytes >= self._meter.due:
             self._meter.charge(call.attempt)
 
@@ -125,6 +130,7 @@ class HedgedCall:
 
     def _win(self, call: UpstreamCall) -> None:
         self._winner = call
+        self._chunk_times = self._observer.chunk_times(self._generation, call.attempt, call.reads)
         self._timer.cancel()
         for other in self._calls:
             if other is not call:

@@ -134,6 +134,7 @@ class Hub(StartingHub):
             # The messages grow by the answer so far and the text.
             record.reservation.check(record.generation.size + len((request.text or "").encode()))
         record.pipeline.feedback(feedback_id, request, read_at)
+        self.observers.on_feedback(record.generation, request.mode)
         if self._records.is_retained(generation_id):
             # The note has made a finished generation larger, perhaps too large to be retained.
             self._records.retain(record.generation)

@@ -117,6 +117,16 @@ class HubBase:
         return self._records.running
 
     @property
+    def retained(self) -> int:
+        """Return the number of finished generations that are kept."""
+        return len(self._records) - self._records.running
+
+    @property
+    def retained_bytes(self) -> int:
+        """Return the size of what they hold."""
+        return self._records.retained_bytes
+
+    @property
     def viewers(self) -> int:
         """Return the number of viewers of all generations."""
         return sum(record.viewers for record in self._records) + sum(mirror.viewers for mirror in self.mirrors)

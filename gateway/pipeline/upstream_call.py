@@ -16,7 +16,7 @@ from gateway.routing.breaker import Circuit
 from gateway.routing.route import REQUEST_FAULTS
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Watchdog
-from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.base import NEVER_READ, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from gateway.upstreams.errors.failures import FAILURE_EVENTS
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,8 @@ class UpstreamCall:
             "_request",
             "_started_at",
         ),
-        *("_stop_waiting", "_timer", "_watchdog", "attempt", "complete", "failure", "held", "is_over", "target"),
+        *("_stop_waiting", "_timer", "_watchdog", "attempt", "complete", "failure", "held", "is_over", "reads"),
+        "target",
     )
 
     def __init__(
@@ -84,6 +85,7 @@ class UpstreamCall:
         self.attempt = attempt
         self._clock = clock
         self.failure: Failed | None = None
+        self.reads = NEVER_READ
         self.complete = self.is_over = False
         self._model = request.model
         self._request: UpstreamRequest | None = request
@@ -161,7 +163,7 @@ class UpstreamCall:
         if response is None:
             return
         try:
-            self._stop_waiting, self._end_answer = response.stop, response.complete
+            self._stop_waiting, self._end_answer, self.reads = response.stop, response.complete, response.reads
             # A cancellation in the turn of the event loop in which the headers came finds `open` done: its scope has
             # nothing left to cancel.
             if not self.is_over:

@@ -41,6 +41,7 @@ from gateway.security.principals import Principal
 from gateway.store.base import Store
 from gateway.store.errors import HEALS, StoreError
 from gateway.store.starts import ClaimedKey
+from gateway.telemetry.metrics.store_times import StoreTimes
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Replica:
         self.store = store
         self.policy = policy
         self.health = StoreHealth(clock)
+        self.times = StoreTimes()
         self.configuration = configuration or Configuration()
         self._hub = hub
         self._clock = clock
@@ -86,11 +88,15 @@ class Replica:
             with_prompt=continues,
             on_fenced=self._on_fenced,
             on_error=self.on_store_error,
+            times=self.times,
         )
         self.ownership.attach(self.writer)
         self.watches = Watches(self.name, hub, self.messenger, self.writer)
         self.reader = MirrorReader(
-            store.logs, hub.mirrors, clock, self.watches.on_viewed, lambda name: hub.record(name) is not None
+            *(store.logs, hub.mirrors, clock),
+            on_owner=self.watches.on_viewed,
+            is_own=lambda name: hub.record(name) is not None,
+            times=self.times,
         )
         slots = SharedSlots(store.slots, self.name, clock, hub.slots, policy.slot_lease, self._wake_for_slots)
         self.admission = SharedAdmission(store, self.name, hub, clock, slots, policy.owner_timeout)

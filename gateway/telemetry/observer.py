@@ -1,14 +1,19 @@
 """What observes generations: the log, metrics and traces are observers."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from gateway.generation.attempt import Attempt
 from gateway.generation.generation import Generation
 from gateway.generation.source import StartSource
 from gateway.protocol.errors import Failed, Refused
 from gateway.security.principals import Principal
+from gateway.telemetry.metrics.chunk_times import ChunkTimes
 from gateway.telemetry.summary import GenerationSummary
+from gateway.upstreams.base import Reads
+
+ResumeOutcome = Literal["ended", "lost", "refused"]
+"""Why a client that came back reads nothing: nothing follows; the generation is not known any more; another refusal."""
 
 
 class Observer:
@@ -28,17 +33,30 @@ class Observer:
         """Handle a call that is about to be made; return headers for its request."""
         return {}
 
+    def chunk_times(self, generation: Generation, attempt: Attempt, reads: Reads) -> ChunkTimes | None:
+        """Return what measures the chunks of a call, which begin now; None if nothing here does.
+
+        It alone is called for each chunk.
+        """
+        return None
+
     def on_attempt_end(self, generation: Generation, attempt: Attempt) -> None:
         """Handle the end of a call: its connection is closed, or was never opened."""
 
     def on_retry(self, generation: Generation, failure: Failed, provider: str, following: str) -> None:
         """Handle a failure of a provider after which `following` is called: another one, or the same."""
 
+    def on_feedback(self, generation: Generation, mode: str) -> None:
+        """Handle feedback that was taken."""
+
     def on_viewer(self, generation_id: str, transport: str, *, resumed: bool) -> None:
         """Handle a viewer that has come; `resumed`: it has read a part before."""
 
     def on_viewer_left(self, generation_id: str, transport: str) -> None:
         """Handle a viewer that has left."""
+
+    def on_not_resumed(self, transport: str, outcome: ResumeOutcome) -> None:
+        """Handle a client that came back by position and reads nothing."""
 
     def on_end(self, summary: GenerationSummary) -> None:
         """Handle the end of a generation."""
@@ -78,6 +96,11 @@ class Observers(Observer):
             headers |= observer.on_attempt(generation, attempt)
         return headers
 
+    def chunk_times(self, generation: Generation, attempt: Attempt, reads: Reads) -> ChunkTimes | None:
+        """Return what the first observer that measures chunks returns."""
+        times = (observer.chunk_times(generation, attempt, reads) for observer in self._observers)
+        return next((found for found in times if found is not None), None)
+
     def on_attempt_end(self, generation: Generation, attempt: Attempt) -> None:
         """Pass on the end of a call."""
         for observer in self._observers:
@@ -88,6 +111,11 @@ class Observers(Observer):
         for observer in self._observers:
             observer.on_retry(generation, failure, provider, following)
 
+    def on_feedback(self, generation: Generation, mode: str) -> None:
+        """Pass on feedback."""
+        for observer in self._observers:
+            observer.on_feedback(generation, mode)
+
     def on_viewer(self, generation_id: str, transport: str, *, resumed: bool) -> None:
         """Pass on a viewer that has come."""
         for observer in self._observers:
@@ -97,6 +125,11 @@ class Observers(Observer):
         """Pass on a viewer that has left."""
         for observer in self._observers:
             observer.on_viewer_left(generation_id, transport)
+
+    def on_not_resumed(self, transport: str, outcome: ResumeOutcome) -> None:
+        """Pass on a client that came back and reads nothing."""
+        for observer in self._observers:
+            observer.on_not_resumed(transport, outcome)
 
     def on_end(self, summary: GenerationSummary) -> None:
         """Pass on an end."""

@@ -8,7 +8,7 @@ from gateway.generation.bill import COST_DIGITS
 from gateway.generation.generation import Generation
 from gateway.generation.source import StartSource
 from gateway.generation.state import State
-from gateway.protocol.events import Complete, Error, Interrupted, Metrics, Usage
+from gateway.protocol.events import Complete, Error, Event, Interrupted, Metrics, Revision, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,8 @@ class GenerationSummary:
     """In seconds since 1970."""
     feedback: int
     """Number of feedbacks."""
+    failovers: int
+    """Number of texts that another provider began again, because the one before had failed."""
 
 
 def summarize(
@@ -107,7 +109,12 @@ def summarize(
         accepted_at=accepted,
         first_content_at=first_content,
         feedback=len(generation.notes),
+        failovers=sum(_is_failover(entry.other) for entry in generation.log.since(0)),
     )
+
+
+def _is_failover(event: Event | None) -> bool:
+    return isinstance(event, Revision) and event.reason == "failover"
 
 
 def summarize_attempt(attempt: Attempt, accepted_at: float) -> AttemptSummary:

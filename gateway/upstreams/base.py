@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from pydantic import JsonValue
 
@@ -88,10 +88,29 @@ class Finished:
 UpstreamEvent = Content | TextBatch | Verbatim | Usage | Finished
 
 
+class Reads(Protocol):
+    """A connection to a provider, as it is measured."""
+
+    @property
+    def read_at(self) -> float:
+        """Return when its socket was read last, in seconds of the gateway's clock; 0: not known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _NeverRead:
+    read_at: float = 0.0
+
+
+NEVER_READ: Final[Reads] = _NeverRead()
+"""What is known of a connection that was not read, or does not tell."""
+
+
 class UpstreamResponse(Protocol):
     """A response whose headers have arrived. The caller must `close` it."""
 
     model: str
+    reads: Reads
 
     async def stream(self, on_events: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         """Call `on_events` with the events of each read from the socket, until the provider's end mark.

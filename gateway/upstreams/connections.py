@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import Any, cast
 
 import aiohttp
@@ -26,6 +27,7 @@ from gateway.clock import time_limit
 from gateway.net.open_files import open_socket
 from gateway.net.resolver import ThreadResolver
 from gateway.net.tcp import reset
+from gateway.upstreams.base import NEVER_READ, Reads
 from gateway.upstreams.body_start import EVENT_STREAM
 from gateway.upstreams.errors.network import Step
 
@@ -59,10 +61,13 @@ class TrackedProtocol(ResponseHandler):
     served = False
     """The connection has been used for a request before."""
     listener: Callable[[], None] | None = None
+    read_at = 0.0
+    """See `Reads`."""
     _paused_reading = False
 
     def data_received(self, data: bytes) -> None:
         """Parse what was read, then call the listener."""
+        self.read_at = monotonic()
         super().data_received(data)
         if self.listener is not None:
             self.listener()
@@ -136,6 +141,11 @@ class UpstreamConnection:
     def is_lost(self) -> bool:
         """Return True if the connection has ended."""
         return self._protocol is not None and self._protocol.transport is None
+
+    @property
+    def reads(self) -> Reads:
+        """Return what tells when the socket was read last; before there is a connection, it never was."""
+        return self._protocol or NEVER_READ
 
     def set_listener(self, listener: Callable[[], None]) -> None:
         """Set the function to call after each read and at the end of the connection."""
@@ -225,6 +235,10 @@ class TrackingConnector(aiohttp.TCPConnector):
             super().__init__(limit=limits.connections, force_close=True, **common)
         self._connect_timeout = limits.connect_timeout
         self._factory = cast("partial[ResponseHandler]", self._create_protocol)
+
+    def counts(self) -> tuple[int, int]:
+        """Return the number of connections in use, and of those that are kept. aiohttp has no public way to tell."""
+        return len(self._acquired), sum(map(len, self._conns.values()))
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
         """Return a connection from the pool, or a new one."""

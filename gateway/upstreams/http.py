@@ -148,6 +148,17 @@ class HttpUpstream:
         finally:
             await connection.abort()
 
+    @property
+    def max_connections(self) -> int:
+        """Return the maximum number of connections of each pool; 0 means no limit."""
+        return self._limits.connections
+
+    def connections(self) -> tuple[int, int]:
+        """Return the number of connections that requests use, and that are kept for the next ones."""
+        connectors = [client.connector for client in self._clients.values()]
+        counts = [connector.counts() for connector in connectors if isinstance(connector, TrackingConnector)]
+        return sum(used for used, _ in counts), sum(idle for _, idle in counts)
+
     async def close(self) -> None:
         """Close all connections."""
         for client in self._clients.values():

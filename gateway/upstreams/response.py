@@ -43,6 +43,7 @@ class StreamedResponse:
         verbatim: bool = False,
     ) -> None:
         self.model = model
+        self.reads = connection.reads
         self._connection = connection
         self._body = body
         self._reader = reader

@@ -16,7 +16,7 @@ from gateway.protocol.events import Chunk
 from gateway.security.authenticator import Authenticator
 from gateway.security.principals import Principal
 from gateway.server.http_protocol import MAX_HEAD_BYTES
-from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.base import NEVER_READ, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from tests.fuzz.bodies import TOKENS
 from tests.fuzz.credentials import KEY, STORED
 from tests.fuzz.frames import HANDSHAKE, decode_frames, masked
@@ -123,7 +123,7 @@ class InstantUpstream:
 
 class _InstantResponse:
     def __init__(self, model: str) -> None:
-        self.model = model
+        self.model, self.reads = model, NEVER_READ
 
     async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         take([Chunk("Hi"), Finished("stop")])

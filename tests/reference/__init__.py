@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.reference import cli, events, http
+from tests.reference import cli, events, http, metrics
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -12,5 +12,6 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "cli.md": cli.page,
     "events.md": events.page,
     "http.md": http.page,
+    "metrics.md": metrics.page,
 }
 """The text of each page."""

@@ -361,3 +361,37 @@ async def test_heartbeats_are_sent_during_silence_only() -> None:
         viewing.viewer.close()
         harness.clock.advance(100)
         assert connection.heartbeats == 4
+
+
+async def test_it_is_measured_while_it_writes_and_what_it_has_sent_stays() -> None:
+    async with new_harness() as harness:
+        generation, figures = await harness.start(), harness.services.viewers
+        quick, slow = FakeConnection(), FakeConnection(open=False, transport="websocket")
+        viewing, lagging = harness.view(generation, connection=quick), harness.view(generation, connection=slow)
+        harness.upstream.last.send("one ")
+        await settle()
+        assert figures.behind() == {"sse": 0, "websocket": 1}
+        sent = sum(len(frame) for frames in quick.written for frame in frames)
+        assert figures.sent() == {"sse": sent, "websocket": sum(map(len, slow.written[0]))}
+        slow.open = True
+        lagging.viewer.resume()
+        assert figures.behind() == {"sse": 0, "websocket": 0}
+        harness.upstream.last.finish()
+        await settle()
+        assert viewing.viewer.finished
+        viewing.viewer.close()
+        lagging.viewer.close()
+        # The owner of the connection writes the last frames.
+        assert figures.sent()["sse"] == sent + sum(map(len, viewing.viewer.final_frames))
+        assert figures.sent()["sse"] == figures.sent()["websocket"]
+        assert figures.cut == {}
+
+
+async def test_one_that_does_not_read_is_counted_as_cut() -> None:
+    async with new_harness() as harness:
+        generation = await harness.start()
+        viewing = harness.view(generation, connection=FakeConnection(open=False))
+        harness.clock.advance(harness.services.viewer_timeout)
+        await settle()
+        assert viewing.ends == 1
+        assert harness.services.viewers.cut == {"sse": 1}

@@ -18,7 +18,7 @@ from gateway.generation.event_log import EventLog, merge
 from gateway.generation.generation import Generation
 from gateway.protocol.events import Verbatim
 from gateway.protocol.position import format_position
-from transports.long_poll.pollers import Poller, Pollers
+from transports.long_poll.pollers import TRANSPORT, Poller, Pollers
 from transports.messages import message_head
 from transports.viewer import MAX_SINGLE_ENTRIES
 
@@ -107,6 +107,7 @@ class PollResponse:
     async def _send(self, pieces: Sequence[bytes | memoryview], scope: Scope, send: Send) -> bool:
         """Send a response; abort it, and return False, if the client does not read it for `viewer_timeout`."""
         size = sum(map(len, pieces))
+        self._services.viewers.count_sent(TRANSPORT, size)
         headers = {"Content-Type": "application/json", "Content-Length": str(size), **self._headers}
         raw_headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         stalled, deadline = anyio.CancelScope(), RestartableTimer(self._services.clock)

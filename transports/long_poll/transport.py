@@ -13,11 +13,12 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
 from gateway.api.responses import document_headers, id_headers
+from gateway.api.resumes import counted_resume
 from gateway.api.services import Services
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import invalid
 from gateway.protocol.position import asked_seq, not_reached, parse_position_of
-from transports.long_poll.pollers import Pollers
+from transports.long_poll.pollers import TRANSPORT, Pollers
 from transports.long_poll.response import PollResponse
 
 PARAMETERS = ("after", "wait", "ticket")
@@ -44,9 +45,11 @@ class LongPollTransport:
 
         async def poll(request: Request) -> Response | PollResponse:
             generation_id = request.path_params["generation_id"]
-            after = asked_seq(generation_id, request.query_params.get("after", ""))
-            generation = await services.generations.find(generation_id, principal(request), after)
-            query = parse_query(request, generation, services.poll_wait)
+            position = request.query_params.get("after", "")
+            with counted_resume(services, TRANSPORT, is_resume=position not in {"", "0"}):
+                after = asked_seq(generation_id, position)
+                generation = await services.generations.find(generation_id, principal(request), after)
+                query = parse_query(request, generation, services.poll_wait)
             headers = {**document_headers(request), **id_headers(request, generation)}
             if request.method == "HEAD":
                 return Response(headers=headers, media_type="application/json")

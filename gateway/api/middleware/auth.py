@@ -4,6 +4,7 @@ A WebSocket is authenticated after its handshake instead (transports/handshake.p
 """
 
 import logging
+import secrets
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -18,14 +19,21 @@ from gateway.api.responses import refusal_response
 from gateway.api.services import Services
 from gateway.dialects.base import dialect_for
 from gateway.log_fields import log_fields
-from gateway.protocol.errors import Refused
+from gateway.protocol.errors import Code, Refused
 from gateway.security.authenticator import bearer_credential
 from gateway.security.principals import Principal
+from gateway.telemetry.metrics import names
 
 PUBLIC_PATHS: Final = frozenset({"/", "/console", "/health", "/ready", "/openapi.json"})
 """Paths without authentication: the pages, which show nothing by themselves, health checks, the API description."""
 
 PUBLIC_PREFIX: Final = "/static/"
+
+METRICS_PATH: Final = "/metrics"
+"""Path that the metrics key opens, and no other."""
+
+_METRICS_READER: Final = Principal(METRICS_PATH, "key", roles=frozenset({"observe"}))
+"""Who has the metrics key. No other path sees it."""
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +55,7 @@ class AuthMiddleware:
             try:
                 await self._authenticate(scope)
             except Refused as refused:
+                self._services.metrics.registry.add(names.REFUSED_REQUESTS, 1, refused.code.value)
                 await _refusal(refused, Request(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -60,6 +69,8 @@ class AuthMiddleware:
             scope[PRINCIPAL] = await self._services.authenticator.redeem_ticket(
                 ticket, tickets.requested_use(request), origin
             )
+        elif scope["path"] == METRICS_PATH and _has_metrics_key(self._services, request):
+            scope[PRINCIPAL] = _METRICS_READER
         elif not session.ends_session(scope):
             await authenticate(self._services, request, read_credential(self._services, request))
 
@@ -127,6 +138,23 @@ async def authenticate(services: Services, connection: HTTPConnection, credentia
     principal = await services.authenticator.authenticate(credential, address(connection))
     connection.scope[PRINCIPAL] = principal
     return principal
+
+
+def _has_metrics_key(services: Services, request: Request) -> bool:
+    """Return True if a request carries the metrics key; False if other credentials may open the metrics.
+
+    Raises:
+        Refused: `auth_error`: without keys of clients, it is the only one.
+    """
+    key = services.metrics_key
+    if key is None:
+        return False
+    given = bearer_credential(request.headers) or ""
+    is_key = secrets.compare_digest(given.encode(), key.encode())
+    if not is_key and services.authenticator.allows_anonymous:
+        message = "The metrics require their key: send the header Authorization: Bearer … with it (metrics_key)."
+        raise Refused(Code.AUTH_ERROR, message, param="Authorization", status=401)
+    return is_key
 
 
 def _is_public(path: str) -> bool:

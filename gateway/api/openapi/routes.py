@@ -316,6 +316,20 @@ OPERATIONS: Final[Sequence[Operation]] = (
     ),
     Operation(
         "get",
+        "/metrics",
+        "metrics",
+        "gateway",
+        "Get the metrics, for Prometheus",
+        (ResponseSpec(200, "The metrics of all workers of the gateway.", "Text", ANYTHING),),
+        (RefusalSpec(Code.FORBIDDEN, "The role `observe` is required, or the metrics key."),),
+        ("RequestId",),
+        description=(
+            "In the format that `Accept` prefers: `application/openmetrics-text`, or else Prometheus's own "
+            "`text/plain; version=0.0.4`. The setting `metrics_key` is a key for this path alone."
+        ),
+    ),
+    Operation(
+        "get",
         "/openapi.json",
         "description",
         "gateway",

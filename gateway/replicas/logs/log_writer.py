@@ -21,6 +21,7 @@ from gateway.replicas.logs.written_log import KEEP_SECONDS, WrittenLog
 from gateway.replicas.messaging.messages import Wake, encode_message
 from gateway.store.errors import StoreError
 from gateway.store.logs import Append, Appended, Head, LogStore, Position, Take
+from gateway.telemetry.metrics.store_times import StoreTimes
 
 BATCH_LOGS: Final = 100
 """Maximum number of logs in one call of the store."""
@@ -59,7 +60,9 @@ class LogWriter:
         with_prompt: bool,
         on_fenced: Callable[[WrittenLog], None],
         on_error: Callable[[StoreError], None],
+        times: StoreTimes | None = None,
     ) -> None:
+        self._times = times or StoreTimes()
         self._store = store
         self._replica = replica
         self._clock = clock
@@ -89,6 +92,7 @@ class LogWriter:
         One of which nothing is stored is not scheduled before it was written once.
         """
         written = WrittenLog(generation, terms, fence, stored, is_created=stored > 0, is_scheduled=not stored)
+        written.unwritten_since = None if stored else self._clock.now()
         self._logs[generation.id] = written
         generation.log.on_append = partial(self._schedule.on_append, written)
         return written
@@ -120,6 +124,11 @@ class LogWriter:
                     await self._store.delete(name)
             for name in names:
                 del self._abandoned[name]
+
+    def unwritten_seconds(self) -> float:
+        """Return the age of the oldest event that is not stored, in seconds; 0 if all are."""
+        now = self._clock.now()
+        return max((now - log.unwritten_since for log in self if log.unwritten_since is not None), default=0.0)
 
     def write_soon(self, written: WrittenLog) -> None:
         """Write a log without its delay."""
@@ -255,12 +264,16 @@ class LogWriter:
             for watcher in written.watchers:
                 wakes.setdefault(watcher, {})[append.generation_id] = _last(append.entries, written.stored)
         messages = {watcher: encode_message(Wake(last)) for watcher, last in wakes.items()}
+        began = self._clock.now()
         results = await self._store.append(appends, messages)
+        self._times.writes.record(self._clock.now() - began)
         for written, append, number, result in zip(logs, appends, details, results, strict=True):
             match result:
                 case Appended.STORED:
                     written.stored, written.details_stored = _last(append.entries, written.stored), number
                     written.written_at = self._clock.now()
+                    # What has come since the write began is younger than that.
+                    written.unwritten_since = began if written.is_dirty else None
                 case Appended.FENCED:
                     self._give_up(written)
                 case Appended.MISSING:
@@ -273,12 +286,15 @@ class LogWriter:
             details=self._details(written),
             facts=encode_facts(written.terms),
         )
+        began = self._clock.now()
         is_new = await self._store.create(head, entries, written.keep, self._prompt(written))
+        self._times.writes.record(self._clock.now() - began)
         # A known id is that of an earlier attempt, whose reply was lost: what it has stored is stored again.
         written.is_created = True
         if is_new:
             written.stored, written.details_stored = _last(entries, 0), number
             written.written_at = self._clock.now()
+            written.unwritten_since = began if written.is_dirty else None
 
     def _batch(self, written: WrittenLog) -> Append:
         entries = written.next_batch()

@@ -16,6 +16,7 @@ from gateway.pipeline.mirrors import Mirror, Mirrors
 from gateway.replicas.logs.facts import decode_facts
 from gateway.store.errors import StoreError
 from gateway.store.logs import Head, LogPart, LogStore, Position
+from gateway.telemetry.metrics.store_times import StoreTimes
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +37,17 @@ class MirrorReader:
         clock: Clock,
         on_owner: Callable[[Mirror], None],
         is_own: Callable[[str], bool],
+        times: StoreTimes | None = None,
     ) -> None:
+        self._times = times or StoreTimes()
         self._store = store
         self._mirrors = mirrors
         self._clock = clock
         self._on_owner = on_owner
         self._is_own = is_own
         self._woken: dict[str, None] = {}
+        self._woken_at = 0.0
+        """Since when the first of them waits, in seconds of the clock."""
         self._has_woken = asyncio.Event()
         self._unreadable = KeyedLogThrottle()
 
@@ -51,6 +56,8 @@ class MirrorReader:
         for generation_id, number in last.items():
             mirror = self._mirrors.get(generation_id)
             if mirror is not None and (not number or number > mirror.generation.log.last or mirror.known is not None):
+                if not self._woken:
+                    self._woken_at = self._clock.now()
                 self._woken[generation_id] = None
         if self._woken:
             self._has_woken.set()
@@ -60,10 +67,11 @@ class MirrorReader:
         while True:
             await self._has_woken.wait()
             self._has_woken.clear()
-            woken, self._woken = self._woken, {}
+            woken, self._woken, began = self._woken, {}, self._woken_at
             # Woken again by the next message, or by the periodic read.
             with suppress(StoreError):
                 await self.read(woken)
+                self._times.reads.record(self._clock.now() - began)
 
     async def read(self, generation_ids: Iterable[str]) -> set[str]:
         """Read what is new of generations that have a mirror; return those that run, and that the store does not have.

@@ -33,6 +33,8 @@ class WriteSchedule:
         """Schedule a log; called in the call stack of each append."""
         if written.is_scheduled and not written.generation.log.ended:
             return
+        if written.unwritten_since is None:
+            written.unwritten_since = self._clock.now()
         if written.generation.log.ended:
             self.write_now(written)
         elif not self.is_paused:

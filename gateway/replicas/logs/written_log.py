@@ -37,6 +37,8 @@ class WrittenLog:
     details_stored: int = 0
     written_at: float = 0.0
     """Time of the last write, in seconds of the gateway's clock."""
+    unwritten_since: float | None = None
+    """Since when something is not stored; None if all is, or if it was not noticed yet."""
 
     @property
     def is_dirty(self) -> bool:

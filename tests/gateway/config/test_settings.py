@@ -32,6 +32,7 @@ def test_every_setting_has_a_variable() -> None:
         "keys_file": "keys.toml",
         "store": "redis://127.0.0.1:6379/0",
         "store_password": "k",
+        "metrics_key": "0123456789abcdef",
         "store_delay": "0.5",
         "store_down": "local",
         "on_owner_lost": "continue",

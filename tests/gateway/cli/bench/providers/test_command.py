@@ -20,7 +20,7 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Usage
 from gateway.routing.model import Model
 from gateway.routing.target import Target
-from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.base import NEVER_READ, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from tests.event_loop import settle
 from tests.scripted_upstream import ScriptedUpstream
 
@@ -48,7 +48,7 @@ class InstantUpstream:
 
 class InstantResponse:
     def __init__(self, model: str) -> None:
-        self.model = model
+        self.model, self.reads = model, NEVER_READ
 
     async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         take([Chunk("one ")])

@@ -1,0 +1,61 @@
+"""`GET /metrics`: the metrics in the formats of Prometheus and OpenMetrics."""
+
+import asyncio
+import zlib
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.api.context import principal
+from gateway.api.middleware.auth import METRICS_PATH
+from gateway.api.requests import request_id
+from gateway.api.services import Services
+from gateway.protocol.errors import forbidden
+from gateway.telemetry.metrics.exposition import negotiate, write
+
+GZIP_WINDOW: Final = 31
+"""`wbits` of zlib for the gzip format (RFC 1952)."""
+
+GZIP_LEVEL: Final = 1
+"""Fast: the text is repetitive, and shrinks to a tenth even so."""
+
+
+class MetricsRoute:
+    """The route, for clients with a role and for the metrics key."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the route."""
+        return [Route(METRICS_PATH, self._show)]
+
+    async def _show(self, request: Request) -> Response:
+        if not principal(request).observes:
+            raise forbidden("observe")
+        encoder, media_type = negotiate(request.headers.get("accept"))
+        snapshot = await self._services.metrics.snapshot()
+        compressor = zlib.compressobj(GZIP_LEVEL, wbits=GZIP_WINDOW) if _accepts_gzip(request) else None
+        pieces: list[bytes] = []
+        for piece in write(snapshot, encoder):
+            pieces.append(piece if compressor is None else compressor.compress(piece))
+            # Thousands of series take tens of milliseconds, in which no chunk could be passed on.
+            await asyncio.sleep(0)
+        headers = {"X-Request-ID": request_id(request), "Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding"}
+        if compressor is not None:
+            pieces.append(compressor.flush())
+            headers["Content-Encoding"] = "gzip"
+        return Response(b"".join(pieces), headers={**headers, "Content-Type": media_type})
+
+
+def _accepts_gzip(request: Request) -> bool:
+    """Return True if the client decompresses gzip (RFC 9110, 12.5.3); a weight of 0 says that it does not."""
+    for coding in request.headers.get("accept-encoding", "").lower().split(","):
+        name, _, parameter = coding.partition(";")
+        weight = parameter.strip().removeprefix("q=")
+        if name.strip() in {"gzip", "*"} and (not weight or weight.strip("0.")):
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""Metrics: counters that the gateway keeps, and their exposition for Prometheus."""
