@@ -70,6 +70,17 @@ class Settlement:
     """Digest of its request: it runs no longer."""
 
 
+class SettlementBatch(NamedTuple):
+    """What follows from starts of a gateway, which numbers its batches from 1 and sends one after the other.
+
+    A batch whose reply was lost is sent again: the store changes buckets only for a higher number than before.
+    """
+
+    replica: str
+    number: int
+    settlements: Sequence[Settlement]
+
+
 @dataclass(frozen=True, slots=True)
 class LocalUse:
     """What a gateway has decided alone, while it could not use the store: levels of buckets, and claimed keys."""
@@ -88,7 +99,7 @@ class StartStore(Protocol):
         """Decide on a start; its key stands for it for `keep` seconds."""
         ...
 
-    async def settle(self, settlements: Sequence[Settlement]) -> None:
+    async def settle(self, batch: SettlementBatch) -> None:
         """Record what follows from starts. A key that stands for another generation by now is left alone."""
         ...
 

@@ -15,6 +15,7 @@ from gateway.pipeline.hub import Hub
 from gateway.pipeline.records import Record, key_conflict
 from gateway.protocol.errors import Refused
 from gateway.protocol.events import Error
+from gateway.replicas.limits.settlements import Settlements
 from gateway.replicas.limits.slots import SharedSlots
 from gateway.security.principals import Principal
 from gateway.store.base import Store
@@ -71,7 +72,7 @@ class SharedAdmission:
         self._hub = hub
         self._clock = clock
         self._claim_timeout = claim_timeout
-        self._settlements: list[tuple[Settlement, Principal]] = []
+        self._settlements = Settlements(store.starts, replica)
         self._started: dict[str, _Started] = {}
         """Starts by the ids of their generations: those that run, and those with keys as long as they are retained."""
         self._local: dict[str, Principal] = {}
@@ -146,9 +147,11 @@ class SharedAdmission:
         finally:
             if not is_admitted:
                 self.slots.forget(generation_id)
-                if decision is None or decision.outcome == "admitted":
+                if decision is None:
                     # Without a reply it is not known whether it was counted, but that its key must not stand for it.
-                    self._give_back(attempt, principal, 0 if decision is None else 1)
+                    self._give_back(attempt, principal, 0)
+                elif decision.outcome == "admitted":
+                    self._refund(attempt, principal)
 
     async def _ask_both(
         self, attempt: StartAttempt, max_concurrent: int | None
@@ -205,9 +208,10 @@ class SharedAdmission:
         generation_id = admission.generation_id
         self.slots.forget(generation_id)
         attempt, principal, is_local = self._started.pop(generation_id)
-        self._hub.rate_limits.refund(principal.id, self._clock.now(), principal.limits)
-        if not is_local:
-            self._give_back(attempt, principal, 1)
+        if is_local:
+            self._refund_here(principal)
+        else:
+            self._refund(attempt, principal)
 
     async def admit_call(self, principal: Principal) -> None:
         """Count a call that is no generation as a start.
@@ -222,8 +226,7 @@ class SharedAdmission:
 
     def undo_call(self, principal: Principal) -> None:
         """Return what `admit_call` has counted."""
-        self._hub.rate_limits.refund(principal.id, self._clock.now(), principal.limits)
-        self._give_back(StartAttempt(principal.id, "", self._hub.rate_limits.sizes(principal.limits)), principal, 1)
+        self._refund(StartAttempt(principal.id, "", self._hub.rate_limits.sizes(principal.limits)), principal)
 
     # Afterwards.
 
@@ -234,7 +237,7 @@ class SharedAdmission:
             self._is_due.clear()
             # What has failed is sent when the lease is renewed.
             with suppress(StoreError):
-                await self._settle()
+                await self._settlements.send()
 
     async def exchange(self) -> None:
         """Send what the store does not know yet, at every renewal of the lease.
@@ -244,7 +247,7 @@ class SharedAdmission:
         """
         await self.slots.exchange()
         await self._merge()
-        await self._settle()
+        await self._settlements.send()
 
     def on_data_lost(self) -> None:
         """Send the keys of this gateway to the store again, with the next exchange."""
@@ -254,8 +257,7 @@ class SharedAdmission:
         if not (self._local or self._has_lost_data):
             return
         # Their amounts are in the levels of this gateway, too.
-        settlements, self._settlements = self._settlements, []
-        for settlement, principal in settlements:
+        for settlement, principal in await self._settlements.take():
             self._settle_locally(settlement, principal)
         now, rate_limits = self._clock.now(), self._hub.rate_limits
         principals, self._local, self._has_lost_data = self._local, {}, False
@@ -278,16 +280,6 @@ class SharedAdmission:
                 await self._store.merge(uses[at : at + MERGED], KEY_SECONDS)
         except StoreError:
             self._local, self._has_lost_data = {**principals, **self._local}, True
-            raise
-
-    async def _settle(self) -> None:
-        settlements, self._settlements = self._settlements, []
-        if not settlements:
-            return
-        try:
-            await self._store.settle([settlement for settlement, _ in settlements])
-        except StoreError:
-            self._settlements = settlements + self._settlements
             raise
 
     def _on_end(self, record: Record) -> None:
@@ -317,6 +309,13 @@ class SharedAdmission:
     def _on_forget(self, generation_id: str) -> None:
         self._started.pop(generation_id, None)
 
+    def _refund(self, attempt: StartAttempt, principal: Principal) -> None:
+        self._refund_here(principal)
+        self._give_back(attempt, principal, 1)
+
+    def _refund_here(self, principal: Principal) -> None:
+        self._hub.rate_limits.refund(principal.id, self._clock.now(), principal.limits)
+
     def _give_back(self, attempt: StartAttempt, principal: Principal, requests: int) -> None:
         key = None if attempt.claim is None else attempt.claim.key
         if key is not None or attempt.digest or (requests and attempt.sizes.requests is not None):
@@ -333,14 +332,14 @@ class SharedAdmission:
         if self.slots.is_down:
             self._settle_locally(settlement, principal)
         else:
-            self._settlements.append((settlement, principal))
+            self._settlements.add(settlement, principal)
             self._is_due.set()
 
     def _settle_locally(self, settlement: Settlement, principal: Principal) -> None:
         """Leave amounts to the levels of this gateway, which are merged: they would count twice."""
         self._local[principal.id] = principal
         if settlement.key is not None or settlement.digest:
-            self._settlements.append((replace(settlement, requests=0, tokens=0), principal))
+            self._settlements.add(replace(settlement, requests=0, tokens=0), principal)
 
 
 def _result(result: T | BaseException) -> T:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from gateway.admission.slots import SlotRequest, Slots, SlotState
+from gateway.admission.slots import SlotRequest, Slots, SlotState, do_nothing
 from gateway.clock import Clock
 from gateway.protocol.errors import Refused
 from gateway.store.slots import SlotAnswer, SlotClaim, SlotLimits, SlotView
@@ -33,7 +33,7 @@ class MemorySlots:
         claims = self._claims.setdefault(replica, {})
         slot_request = claims.get(claim.generation_id)
         if slot_request is None:
-            slot_request = SlotRequest(claim.principal, _do_nothing, claim.max_concurrent)
+            slot_request = SlotRequest(claim.principal, do_nothing, claim.max_concurrent)
             if not (may_wait or self._slots.is_free_for(slot_request)):
                 return self._answer(None)
             on_change = partial(self._on_change, replica, claim.generation_id)
@@ -92,12 +92,12 @@ class MemorySlots:
             if held is not None and held.state is SlotState.RUNNING:
                 continue
             self._release(replica, claim.generation_id)
-            claims[claim.generation_id] = SlotRequest(claim.principal, _do_nothing, claim.max_concurrent)
+            claims[claim.generation_id] = SlotRequest(claim.principal, do_nothing, claim.max_concurrent)
             self._slots.occupy(claims[claim.generation_id], now)
         for claim in waiting:
             if claim.generation_id in claims:
                 continue
-            slot_request = SlotRequest(claim.principal, _do_nothing, claim.max_concurrent)
+            slot_request = SlotRequest(claim.principal, do_nothing, claim.max_concurrent)
             self._slots.join(slot_request, now)
             claims[claim.generation_id] = slot_request
             slot_request.on_change = partial(self._on_change, replica, claim.generation_id)
@@ -155,7 +155,3 @@ class MemorySlots:
     def _take_wakes(self) -> frozenset[str]:
         wakes, self._wakes = frozenset(self._wakes), set()
         return wakes
-
-
-def _do_nothing() -> None:
-    pass

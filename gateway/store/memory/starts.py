@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.admission.rate_limits import EPSILON, BucketSize, Levels
 from gateway.clock import Clock
-from gateway.store.starts import LocalUse, Settlement, StartAttempt, StartDecision
+from gateway.store.starts import LocalUse, SettlementBatch, StartAttempt, StartDecision
 
 
 @dataclass(slots=True)
@@ -26,6 +26,8 @@ class MemoryStarts:
         self._keys: dict[tuple[str, str], _Key] = {}
         self._equal: dict[tuple[str, bytes], dict[str, str]] = {}
         """Generations that run with their gateways, by principal and digest of the request."""
+        self._settled: dict[str, int] = {}
+        """The number of the newest batch of each gateway."""
 
     async def begin(self, attempt: StartAttempt, keep: float) -> StartDecision:
         """Decide on a start; its key stands for it for `keep` seconds."""
@@ -48,12 +50,15 @@ class MemoryStarts:
             self._equal.setdefault((principal, attempt.digest), {})[attempt.generation_id] = attempt.replica
         return StartDecision("admitted", levels=self._levels(principal, sizes.requests, sizes.tokens))
 
-    async def settle(self, settlements: Sequence[Settlement]) -> None:
+    async def settle(self, batch: SettlementBatch) -> None:
         """Record what follows from starts. A key that stands for another generation by now is left alone."""
-        for settlement in settlements:
+        is_new = batch.number > self._settled.get(batch.replica, 0)
+        self._settled[batch.replica] = batch.number
+        for settlement in batch.settlements:
             principal, sizes = settlement.principal, settlement.sizes
-            self._spend(principal, "requests", sizes.requests, settlement.requests)
-            self._spend(principal, "tokens", sizes.tokens, settlement.tokens)
+            if is_new:
+                self._spend(principal, "requests", sizes.requests, settlement.requests)
+                self._spend(principal, "tokens", sizes.tokens, settlement.tokens)
             self._equal.get((principal, settlement.digest), {}).pop(settlement.generation_id, None)
             if settlement.key is None or settlement.keep is None:
                 continue

@@ -73,6 +73,10 @@ class Keys:
         """Return the key of a principal's rate buckets."""
         return self.tagged("rate", principal)
 
+    def settled(self, principal: str, replica: str) -> str:
+        """Return the key of the last batch of a gateway that has changed the principal's rate buckets, beside them."""
+        return self.tagged("rate", principal, f"settled:{replica}")
+
     def idempotency_key(self, principal: str, digest: str) -> str:
         """Return the key of an idempotency key, which is beside the principal's rate buckets."""
         return self.tagged("rate", principal, f"key:{digest}")

@@ -11,11 +11,14 @@ from gateway.store.redis.client import RedisClient
 from gateway.store.redis.keys import Keys, milliseconds
 from gateway.store.redis.replies import Argument, Reply, as_bytes, as_int, as_list, as_text
 from gateway.store.redis.scripts import load_script
-from gateway.store.starts import LocalUse, Settlement, StartAttempt, StartDecision
+from gateway.store.starts import LocalUse, Settlement, SettlementBatch, StartAttempt, StartDecision
 
 _BEGIN: Final = load_script("buckets", "begin_start")
 _SETTLE: Final = load_script("buckets", "settle_start")
 _MERGE: Final = load_script("buckets", "merge_start")
+
+SETTLED_SECONDS: Final = 600.0
+"""How long the last batch of a gateway is known: one that is sent again after a longer outage may count twice."""
 
 
 class RedisStarts:
@@ -49,24 +52,31 @@ class RedisStarts:
                 levels = Levels(*map(_level, reply[3:5]))
                 return StartDecision("admitted" if outcome == b"admitted" else "limited", levels=levels)
 
-    async def settle(self, settlements: Sequence[Settlement]) -> None:
+    async def settle(self, batch: SettlementBatch) -> None:
         """Record what follows from starts. A key that stands for another generation by now is left alone."""
-        await self._client.run_all([self._settle(settlement) for settlement in settlements])
+        of_principal: dict[str, list[Settlement]] = {}
+        for settlement in batch.settlements:
+            of_principal.setdefault(settlement.principal, []).append(settlement)
+        calls = [self._settle(batch, principal, settlements) for principal, settlements in of_principal.items()]
+        await self._client.run_all(calls)
 
     async def merge(self, uses: Sequence[LocalUse], keep: float) -> None:
         """Add what was decided without the store: buckets hold at most those levels, and keys that are new stand."""
         await self._client.run_all([self._merge(use, keep) for use in uses])
 
-    def _settle(self, settlement: Settlement) -> ScriptCall:
-        keys, keep = [self._buckets(settlement.principal)], 0
-        if settlement.key is not None and settlement.keep is not None:
-            keys.append(self._key(settlement.principal, settlement.key))
-            keep = round(settlement.keep * 1000)
-        elif settlement.digest:
-            keys.append(self._keys.equal_requests(settlement.principal, settlement.digest.hex()))
-            keep = -1
-        spent = (settlement.requests, settlement.tokens)
-        return ScriptCall(_SETTLE, keys, (*_sizes(settlement.sizes), *spent, settlement.generation_id, keep))
+    def _settle(self, batch: SettlementBatch, principal: str, settlements: Sequence[Settlement]) -> ScriptCall:
+        keys, args = [self._buckets(principal), self._keys.settled(principal, batch.replica)], list[Argument]()
+        for settlement in settlements:
+            if settlement.key is not None and settlement.keep is not None:
+                keys.append(self._key(principal, settlement.key))
+                args += (settlement.generation_id, round(settlement.keep * 1000))
+            elif settlement.digest:
+                keys.append(self._keys.equal_requests(principal, settlement.digest.hex()))
+                args += (settlement.generation_id, -1)
+        requests = sum(settlement.requests for settlement in settlements)
+        tokens = sum(settlement.tokens for settlement in settlements)
+        spent = (requests, tokens, batch.number, milliseconds(SETTLED_SECONDS))
+        return ScriptCall(_SETTLE, keys, (*_sizes(settlements[-1].sizes), *spent, *args))
 
     def _merge(self, use: LocalUse, keep: float) -> ScriptCall:
         keys = [self._buckets(use.principal), *(self._key(use.principal, claim.key) for claim, _ in use.claims)]

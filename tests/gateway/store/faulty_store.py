@@ -16,7 +16,7 @@ from gateway.store.errors import StoreError, StoreFault
 from gateway.store.logs import Append, Appended, Head, LogPart, Position, Take
 from gateway.store.members import Membership
 from gateway.store.slots import SlotAnswer, SlotClaim, SlotLimits, SlotView
-from gateway.store.starts import LocalUse, Settlement, StartAttempt, StartDecision
+from gateway.store.starts import LocalUse, SettlementBatch, StartAttempt, StartDecision
 
 T = TypeVar("T")
 
@@ -279,9 +279,9 @@ class FaultyStarts:
         inner = self._store.inner.starts
         return await self._store.faults.run("starts.begin", lambda: inner.begin(attempt, keep))
 
-    async def settle(self, settlements: Sequence[Settlement]) -> None:
+    async def settle(self, batch: SettlementBatch) -> None:
         inner = self._store.inner.starts
-        await self._store.faults.run("starts.settle", lambda: inner.settle(settlements))
+        await self._store.faults.run("starts.settle", lambda: inner.settle(batch))
 
     async def merge(self, uses: Sequence[LocalUse], keep: float) -> None:
         inner = self._store.inner.starts

@@ -184,6 +184,30 @@ async def test_slots_of_which_a_part_was_evicted_are_neither_lost_nor_in_the_way
         assert claimed.state is SlotState.RUNNING
 
 
+@pytest.mark.parametrize("number", range(9))
+async def test_slots_of_which_a_part_was_evicted_are_restored(redis_url: str, number: int) -> None:
+    limits = SlotLimits(1, 10)
+    async with connected(redis_url, prefix=f"restored{number}") as store:
+        for name in ("runs", "waits"):
+            await store.slots.claim("a", SlotClaim(name, "p"), limits, 3, may_wait=True)
+        with control(redis_url) as redis:
+            redis.delete(store.keys.slots[number])
+        await restore_missing(store, limits, ["runs"], ["waits"])
+        assert (await store.slots.held("a")).keys() == {"runs", "waits"}
+        await store.slots.release("a", ["runs"], limits)
+        await restore_missing(store, limits, [], ["waits"])
+        assert (await store.slots.look("a", limits, 3, ())).changed == {"waits": SlotState.RUNNING}
+        assert await store.slots.held("a") == {"waits": SlotState.RUNNING}
+
+
+async def restore_missing(store: RedisStore, limits: SlotLimits, running: list[str], waiting: list[str]) -> None:
+    """Restore claims of a gateway that the store lacks, as the gateway does."""
+    await store.slots.look("a", limits, 3, ())
+    held = await store.slots.held("a")
+    lacking = [SlotClaim(name, "p") for name in running if name not in held]
+    await store.slots.restore("a", lacking, [SlotClaim(name, "p") for name in waiting if name not in held], limits, 3)
+
+
 async def test_a_damaged_head_does_not_stop_the_reading_of_others(redis_url: str) -> None:
     async with connected(redis_url, prefix="damaged-head") as store:
         for name in "gh":

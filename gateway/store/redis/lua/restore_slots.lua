@@ -9,7 +9,13 @@ for index = 7, #ARGV, 3 do
   local id, principal = as_id(ARGV[index]), ARGV[index + 1]
   local state, _, number = claim_of(id)
   local runs = index < 7 + 3 * ARGV[6]
-  if runs and state ~= 'r' then
+  if state == 'r' then
+    -- Only what is sorted by ids was evicted.
+    redis.call('ZADD', RUNNING, 0, id)
+    if not runs then
+      change(id)
+    end
+  elseif runs then
     if state then
       dequeue(id, principal, number)
     end
@@ -17,7 +23,9 @@ for index = 7, #ARGV, 3 do
     if redis.call('ZSCORE', WAITING_OF, principal) then
       place(principal)
     end
-  elseif not runs and not state then
+  elseif state then
+    redis.call('ZADD', QUEUED, 0, id)
+  else
     enqueue(id, principal, ARGV[index + 2])
   end
 end

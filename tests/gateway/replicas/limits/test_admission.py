@@ -82,11 +82,27 @@ async def test_a_start_that_is_refused_for_another_reason_is_refunded_to_all() -
         await first.start()
         await first.start()
         assert (await refused(second, key="k")).code is Code.QUEUE_FULL
+        assert remaining(second) == 1
         await settle()
         first.upstream.last.finish()
         await settle()
         await second.start(key="k")
         assert remaining(second) == 0
+
+
+async def test_a_refund_whose_reply_is_lost_counts_once() -> None:
+    async with deployment(limits=Limits(rates=(6, 3, 0))) as shared:
+        first, second = shared.gateways
+        await second.start()
+        await second.start()
+        first.hub.draining = True
+        first.faults.fail_once("starts.settle")
+        with pytest.raises(Refused):
+            await first.generations.admit_call(ANONYMOUS)
+        await shared.advance(1.2)
+        assert first.faults.calls.count("starts.settle") == 2
+        await second.start()
+        assert (await refused(second)).code is Code.RATE_LIMIT
 
 
 async def test_a_key_attaches_on_every_gateway() -> None:

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from gateway.admission.rate_limits import NO_SIZES, BucketSize, BucketSizes, Levels
-from gateway.store.starts import ClaimedKey, LocalUse, Settlement, StartAttempt
+from gateway.store.starts import ClaimedKey, LocalUse, Settlement, SettlementBatch, StartAttempt
 from tests.gateway.store.contract.shared import SharedStore
 
 KEEP = 60.0
@@ -18,6 +18,11 @@ def attempt(
 ) -> StartAttempt:
     """Return a start of one principal."""
     return StartAttempt("p", generation_id, sizes, ClaimedKey(key, body) if key else None)
+
+
+def batch(number: int, *settlements: Settlement, replica: str = "r1") -> SettlementBatch:
+    """Return a batch of a gateway."""
+    return SettlementBatch(replica, number, settlements)
 
 
 class StartContract:
@@ -46,17 +51,31 @@ class StartContract:
     async def test_refunds_and_output_tokens(self, shared: SharedStore) -> None:
         starts = shared.first.starts
         await starts.begin(attempt(sizes=SLOW), KEEP)
-        await starts.settle([Settlement("p", "g1", SLOW, requests=-1), Settlement("p", "g2", SLOW, requests=-1)])
+        await starts.settle(
+            batch(1, Settlement("p", "g1", SLOW, requests=-1), Settlement("p", "g2", SLOW, requests=-1))
+        )
         assert [(await starts.begin(attempt(sizes=SLOW), KEEP)).outcome for _ in range(3)][1:] == [
             "admitted",
             "limited",
         ]
-        await starts.settle([Settlement("t", "g1", TOKENS, tokens=1000)])
+        await starts.settle(batch(2, Settlement("t", "g1", TOKENS, tokens=1000)))
         decision = await starts.begin(replace(attempt(sizes=TOKENS), principal="t"), KEEP)
         assert decision.outcome == "limited"
         assert decision.levels.requests == 10
         assert decision.levels.tokens is not None
         assert -941 < decision.levels.tokens < -930
+
+    async def test_a_batch_that_is_sent_again_counts_once(self, shared: SharedStore) -> None:
+        starts = shared.first.starts
+        spent = [Settlement(principal, "g1", TOKENS, tokens=20) for principal in ("p", "p", "q")]
+        for sent in (batch(1, *spent), batch(1, *spent), batch(1, *spent, replica="r2"), batch(2, *spent)):
+            await starts.settle(sent)
+        levels = {}
+        for principal in ("p", "q"):
+            decision = await starts.begin(replace(attempt(sizes=TOKENS), principal=principal), KEEP)
+            levels[principal] = decision.levels.tokens or 0
+        assert -60 <= levels["p"] < -50
+        assert 0 <= levels["q"] < 10
 
     async def test_of_simultaneous_starts_no_more_than_the_burst_are_admitted(self, shared: SharedStore) -> None:
         starts = shared.first.starts
@@ -99,11 +118,12 @@ class StartContract:
         for key in ("ends", "goes", "stays"):
             await starts.begin(attempt(f"g-{key}", key), KEEP)
         await starts.settle(
-            [
+            batch(
+                1,
                 Settlement("p", "g-ends", NO_SIZES, key="ends", keep=shared.unit),
                 Settlement("p", "g-goes", NO_SIZES, key="goes", keep=0),
                 Settlement("p", "g-other", NO_SIZES, key="stays", keep=0),
-            ]
+            )
         )
         assert (await starts.begin(attempt("g4", "ends"), KEEP)).outcome == "known"
         assert (await starts.begin(attempt("g5", "goes", b"2"), KEEP)).outcome == "admitted"
@@ -134,7 +154,7 @@ class StartContract:
         assert (await starts.begin(replace(second, principal="q"), KEEP)).outcome == "admitted"
         assert (await starts.begin(replace(second, is_new=True), KEEP)).outcome == "admitted"
         assert (await starts.begin(first, KEEP)).equal == {"g1": "r1", "g2": "r2"}
-        await starts.settle([Settlement("p", name, NO_SIZES, digest=b"d") for name in ("g1", "g2")])
+        await starts.settle(batch(1, *(Settlement("p", name, NO_SIZES, digest=b"d") for name in ("g1", "g2"))))
         assert (await starts.begin(second, KEEP)).outcome == "limited"
 
     async def test_keys_and_principals_may_be_any_text(self, shared: SharedStore) -> None:
