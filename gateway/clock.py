@@ -107,6 +107,11 @@ class RestartableTimer:
         self._pending: Timer | None = None
         self._callback: Callable[[], None] | None = None
 
+    @property
+    def is_pending(self) -> bool:
+        """Return True if a call is scheduled."""
+        return self._pending is not None
+
     def start(self, delay: float, callback: Callable[[], None]) -> None:
         """Call `callback` once, `delay` seconds from now, in place of what is pending."""
         if self._pending is not None:

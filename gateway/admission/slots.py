@@ -89,7 +89,7 @@ class Slots:
         Raises:
             Refused: `queue_full`.
         """
-        slot_request = SlotRequest(principal, _do_nothing, self.limit_of(max_concurrent))
+        slot_request = SlotRequest(principal, do_nothing, self.limit_of(max_concurrent))
         if (
             self.max_queue
             and self.queued >= self.max_queue
@@ -133,7 +133,7 @@ class Slots:
         state, slot_request.state = slot_request.state, SlotState.RELEASED
         # The callback's owner holds the request: drop the callback to break the reference cycle, which would keep
         # both alive until the next run of the garbage collector.
-        slot_request.on_change = _do_nothing
+        slot_request.on_change = do_nothing
         if state is SlotState.WAITING:
             self._remove(slot_request)
             self._move()
@@ -267,5 +267,5 @@ def eta_ms(position: int, mean: float | None, max_concurrent: int) -> int | None
     return round(1000 * mean * position / max_concurrent)
 
 
-def _do_nothing() -> None:
-    pass
+def do_nothing() -> None:
+    """Do nothing: the callback of a request that is not awaited."""

@@ -32,8 +32,6 @@ class Disconnects:
         self._waiting: dict[str, Record] = {}
         """Generations in their grace period that wait for a slot."""
         self._make_way_timer = RestartableTimer(clock)
-        self._is_leaving = False
-        """The timer runs."""
 
     def expect_viewer(self, record: Record) -> None:
         """Stop a generation that has just been started unless a viewer comes within the grace period."""
@@ -63,9 +61,8 @@ class Disconnects:
         self._start_grace(record)
         if is_queued:
             self._waiting[record.generation.id] = record
-            if not self._is_leaving:
-                self._is_leaving = True
-                self._make_way_timer.start(LEAVING_SECONDS, self._on_left)
+            if not self._make_way_timer.is_pending:
+                self._make_way_timer.start(LEAVING_SECONDS, self.make_way)
 
     def make_way(self, *, is_full: bool = False) -> None:
         """Stop queued generations without viewers if others wait now, or find the queue full.
@@ -82,10 +79,6 @@ class Disconnects:
     def close(self) -> None:
         """Stop the timer."""
         self._make_way_timer.cancel()
-
-    def _on_left(self) -> None:
-        self._is_leaving = False
-        self.make_way()
 
     def forget(self, record: Record) -> None:
         """Forget a generation that has ended."""

@@ -12,7 +12,7 @@ from gateway.generation.source import UNKNOWN_SOURCE, StartSource
 from gateway.pipeline.admission import Admission
 from gateway.pipeline.hub import FeedbackResult, Hub, InterruptResult, fingerprint
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
-from gateway.protocol.errors import Code, Refused
+from gateway.protocol.errors import Refused
 from gateway.replicas.keyed_lock import KeyedLock
 from gateway.replicas.messaging.messenger import REPLY_SECONDS, Result
 from gateway.replicas.messaging.running import RunningGeneration, newest_first
@@ -225,16 +225,8 @@ class Generations:
             with suppress(StoreError):
                 generation_id = await self._replica.shared.aliases.find(alias, principal.id, self.hub.retention)
                 if generation_id is not None:
-                    return await self._find_or_none(generation_id, principal)
+                    return await self._replica.find_started(generation_id, principal)
         return self.hub.find_by_alias(alias, principal)
-
-    async def _find_or_none(self, generation_id: str, principal: Principal) -> Generation | None:
-        try:
-            return await self.find(generation_id, principal)
-        except Refused as refused:
-            if refused.code is not Code.GENERATION_LOST:
-                raise
-            return None
 
     async def running_for(self, principal: Principal) -> list[RunningGeneration]:
         """Return the generations of all replicas that the principal may read and that have not ended, newest first."""

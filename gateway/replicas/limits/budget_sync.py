@@ -40,7 +40,6 @@ class BudgetSync:
         self._changed: dict[str, None] = {}
         """Principals whose sums are to be recorded."""
         self._timer = RestartableTimer(clock)
-        self._is_timed = False
         self._is_due = asyncio.Event()
         self._recording = asyncio.Lock()
         budgets.on_spend = self._on_spend
@@ -76,7 +75,6 @@ class BudgetSync:
         while True:
             await self._is_due.wait()
             self._is_due.clear()
-            self._is_timed = False
             with suppress(StoreError):
                 await self.synchronize()
 
@@ -92,7 +90,7 @@ class BudgetSync:
                 await self._record([*changed])
             except StoreError:
                 self._changed = {**changed, **self._changed}
-                self._start_timer(RETRY_SECONDS)
+                self._timer.start(RETRY_SECONDS, self._is_due.set)
                 raise
 
     def close(self) -> None:
@@ -102,12 +100,8 @@ class BudgetSync:
 
     def _on_spend(self, principal: str) -> None:
         self._changed[principal] = None
-        if not self._is_timed:
-            self._start_timer(SYNC_SECONDS)
-
-    def _start_timer(self, seconds: float) -> None:
-        self._is_timed = True
-        self._timer.start(seconds, self._is_due.set)
+        if not self._timer.is_pending:
+            self._timer.start(SYNC_SECONDS, self._is_due.set)
 
     async def _record(self, principals: Sequence[str]) -> None:
         if not principals:

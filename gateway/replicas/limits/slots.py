@@ -9,7 +9,16 @@ from contextlib import suppress
 from operator import itemgetter
 from typing import Final
 
-from gateway.admission.slots import MAX_IMMEDIATE, MAX_REPORTS, SlotRequest, Slots, SlotState, eta_ms, queue_full
+from gateway.admission.slots import (
+    MAX_IMMEDIATE,
+    MAX_REPORTS,
+    SlotRequest,
+    Slots,
+    SlotState,
+    do_nothing,
+    eta_ms,
+    queue_full,
+)
 from gateway.clock import Clock, RestartableTimer
 from gateway.store.errors import StoreError
 from gateway.store.slots import SlotAnswer, SlotClaim, SlotLimits, SlotStore, SlotView
@@ -29,7 +38,7 @@ class SharedSlot:
 
     def __init__(self, slots: "SharedSlots", claim: SlotClaim) -> None:
         self.claim = claim
-        self.slot_request = SlotRequest(claim.principal, _do_nothing, claim.max_concurrent)
+        self.slot_request = SlotRequest(claim.principal, do_nothing, claim.max_concurrent)
         self.is_local = False
         """It waits in the queue of this gateway."""
         self._slots = slots
@@ -139,7 +148,7 @@ class SharedSlots:
             Refused: `queue_full`.
         """
         slot = SharedSlot(self, SlotClaim(generation_id, principal, self._local.limit_of(max_concurrent)))
-        slot.slot_request = self._local.request(principal, self._clock.now(), _do_nothing, max_concurrent)
+        slot.slot_request = self._local.request(principal, self._clock.now(), do_nothing, max_concurrent)
         slot.is_local = slot.slot_request.state is SlotState.WAITING
         self._slots[generation_id] = slot
         if self._is_limited(slot):
@@ -166,7 +175,7 @@ class SharedSlots:
         self._queue.pop(generation_id, None)
         self._unstored.discard(generation_id)
         if slot_request.state is SlotState.WAITING and not slot.is_local:
-            slot_request.state, slot_request.on_change = SlotState.RELEASED, _do_nothing
+            slot_request.state, slot_request.on_change = SlotState.RELEASED, do_nothing
         else:
             self._local.release(slot_request, self._clock.now())
         if generation_id in self._stored:
@@ -360,7 +369,3 @@ class SharedSlots:
                 self._read_soon()
             else:
                 self._wake(replica)
-
-
-def _do_nothing() -> None:
-    pass

@@ -38,7 +38,6 @@ class StreamCounts:
         """Keys that the store has a count of, those that were reported longest ago first."""
         self._changed: dict[str, None] = {}
         self._timer = RestartableTimer(clock)
-        self._is_timed = False
         self._is_due = asyncio.Event()
         self._streams: Streams | None = None
 
@@ -53,7 +52,6 @@ class StreamCounts:
         while True:
             await self._is_due.wait()
             self._is_due.clear()
-            self._is_timed = False
             # What has failed is reported after the next renewal.
             with suppress(StoreError):
                 await self._report([*self._changed])
@@ -81,8 +79,7 @@ class StreamCounts:
         name = f"{'a' if counter is self._counters['a'] else 'c'}:{key}"
         if counter[key] or name in self._reported:
             self._changed[name] = None
-            if not self._is_timed:
-                self._is_timed = True
+            if not self._timer.is_pending:
                 self._timer.start(REPORT_SECONDS, self._is_due.set)
 
     async def _report(self, names: Sequence[str]) -> None:

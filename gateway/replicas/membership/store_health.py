@@ -45,7 +45,7 @@ class StoreHealth:
         self._clock = clock
         self.is_connected = False
         """The client of the store has started."""
-        self.on_lost: Callable[[], None] = _do_nothing
+        self.on_lost: Callable[[], None] | None = None
         """Called when the store can't be used any more."""
         self._has_started = False
         self._recovered_at = -inf
@@ -73,7 +73,7 @@ class StoreHealth:
         self.outages += former is None
         if former is None or former.fault != error.fault:
             self.outage = Outage(error.fault, error.message, now if former is None else former.since)
-        if former is None:
+        if former is None and self.on_lost is not None:
             self.on_lost()
         if self._logged != error.fault and now - self._logged_at.get(error.fault, -inf) >= QUIET_SECONDS:
             self._logged, self._logged_at[error.fault] = error.fault, now
@@ -127,7 +127,3 @@ def store_unavailable(fault: StoreFault) -> Refused:
 def unavailable(message: str) -> Refused:
     """Build the refusal of what may succeed if it is tried again in a second."""
     return Refused(Code.SERVER_ERROR, message, status=503, retry_after_ms=1000)
-
-
-def _do_nothing() -> None:
-    pass
