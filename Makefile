@@ -95,9 +95,10 @@ measure: $(VENV)/test ## measure interrupts, memory and a thousand streams on th
 faults: $(VENV)/test ## inject every fault, and write docs/reports/reliability.md
 	$(BIN)/python -m tests.integration.faults
 
-suites: $(VENV)/test programs ## run the suites of one gateway over a shared store: in memory, and the Redis at REDIS
+suites: $(VENV)/test programs ## run the suites of one gateway over a shared store, in memory and the Redis at REDIS, and the faults over that
 	DUALSTREAM_TEST_STORE=memory $(BIN)/python -m pytest -q -n auto $(SUITES)
 	DUALSTREAM_TEST_STORE=$(REDIS) $(BIN)/python -m pytest -q -n auto $(SUITES)
+	DUALSTREAM_TEST_STORE=$(REDIS) $(BIN)/python -m pytest -q tests/integration/test_faults.py
 
 replicas: $(VENV)/test programs ## run 300 streams over three gateways, kill one and drain one, three times, and count; 4 minutes
 	$(BIN)/python -m tests.integration.replicas

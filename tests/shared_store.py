@@ -1,6 +1,7 @@
 """The store with which the suites of one gateway run, by the variable DUALSTREAM_TEST_STORE; none by default.
 
 `memory`, or the URL of a Redis: then every gateway of these suites is one of a deployment, although it is alone in it.
+Gateways in processes of their own have a store only if it is a Redis.
 """
 
 import os
@@ -34,4 +35,15 @@ def shared_store(clock: ManualClock) -> Store | None:
         return None
     if TEST_STORE == "memory":
         return MemoryStore(clock)
-    return build_store(Settings(store=TEST_STORE, store_prefix=f"t{secrets.token_hex(6)}"), SystemClock())
+    return build_store(Settings(store=TEST_STORE, store_prefix=_new_prefix()), SystemClock())
+
+
+def own_deployment() -> dict[str, str]:
+    """Return the variables of a gateway process that is alone on the Redis of the suites; none without a Redis."""
+    if TEST_STORE in {"", "memory"}:
+        return {}
+    return {"DUALSTREAM_STORE": TEST_STORE, "DUALSTREAM_STORE_PREFIX": _new_prefix()}
+
+
+def _new_prefix() -> str:
+    return f"t{secrets.token_hex(6)}"

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from gateway.net.tcp import reset
+from tests.shared_store import own_deployment
 
 T = TypeVar("T")
 
@@ -122,10 +123,15 @@ class Server(Process):
 
 @contextmanager
 def gateway(*arguments: str, **settings: object) -> Iterator[Server]:
-    """Run `dualstream serve` on a free port; `settings` are those of gateway/config, such as `max_concurrent=1`."""
+    """Run `dualstream serve` on a free port; `settings` are those of gateway/config, such as `max_concurrent=1`.
+
+    Without a `store`, it has that of the suites (`tests/shared_store.py`).
+    """
     # No wait at the end for generations that no test reads.
     values = {"drain_timeout": 0, **settings}
     variables = {f"DUALSTREAM_{name.upper()}": str(value) for name, value in values.items()}
+    if "store" not in settings:
+        variables.update(own_deployment())
     command = [sys.executable, "-m", "gateway", "serve", "--port", "0", *arguments]
     with serving(command, r"Dualstream listens on (http://\S+)", variables) as server:
         yield server

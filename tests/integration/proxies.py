@@ -7,7 +7,7 @@ the files have as comments.
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -92,6 +92,17 @@ def _caddy(
     with _running(command, port, {"HOME": str(folder), "XDG_DATA_HOME": str(folder)}) as server:
         server.tls_url = f"https://127.0.0.1:{tls_port}"
         yield server
+
+
+def balanced(name: str, gateways: Sequence[str]) -> Mapping[str, str]:
+    """Return the changes of the file of HAProxy or Caddy for several gateways, of which the first one stands there."""
+    first, *others = (urlsplit(gateway).netloc for gateway in gateways)
+    if name == "caddy":
+        options = "lb_policy least_conn\n\t\tlb_try_duration 5s\n\t\tfail_duration 2s"
+        return {f"reverse_proxy {first} {{": f"reverse_proxy {' '.join([first, *others])} {{\n\t\t{options}"}
+    server = f"    server gateway1 {first}\n"
+    more = "".join(f"    server gateway{number} {other}\n" for number, other in enumerate(others, start=2))
+    return {server: server + more, "    retries 1\n": "    retries 1\n    option redispatch 1\n"}
 
 
 PROXIES: Mapping[str, Callable[..., AbstractContextManager[Server]]] = {

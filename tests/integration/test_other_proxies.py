@@ -1,7 +1,10 @@
 """What test_nginx.py proves of nginx, of HAProxy and Caddy with the configurations that are included."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterator
+from contextlib import AsyncExitStack, ExitStack
 from io import BytesIO
 from pathlib import Path
 
@@ -9,9 +12,10 @@ import aiohttp
 import orjson
 import pytest
 
+from gateway.client import AsyncClient, TransportName
 from gateway.config import Settings
-from tests.integration.processes import Server, TcpProxy
-from tests.integration.proxies import PROXIES
+from tests.integration.processes import Server, TcpProxy, gateway
+from tests.integration.proxies import PROXIES, balanced
 from tests.integration.servers import simulator_process
 from tests.integration.test_nginx import (
     BRIEF,
@@ -22,6 +26,8 @@ from tests.integration.test_nginx import (
     check_each_word_arrives,
     check_limits_by_address,
     count_closed_calls,
+    get,
+    read_text,
     running_gateway,
     session,
     viewing,
@@ -30,6 +36,10 @@ from tests.integration.test_nginx import (
 from tests.served.viewers import TIMEOUT
 
 NAMES = ("haproxy", "caddy")
+INSTANT = "sim-instant?length=20&seed=1"
+MOVED = "sim?ttft=0&speed=60&length=150&seed=1"
+CLIENT_TRANSPORTS: tuple[TransportName, ...] = ("sse", "ws", "poll")
+SHARED = {"max_concurrent": 0, "rate_limit_per_minute": 0, "trusted_proxies": "127.0.0.1", "drain_timeout": 10}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +51,7 @@ def upstream() -> Iterator[str]:
 @pytest.fixture(scope="module", params=NAMES)
 def proxy(request: pytest.FixtureRequest, upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("proxies") / request.param
-    with running_gateway(upstream) as gateway, PROXIES[request.param](gateway, folder, own_pages=True) as server:
+    with running_gateway(upstream) as running, PROXIES[request.param](running, folder, own_pages=True) as server:
         yield server
 
 
@@ -50,9 +60,9 @@ def proxy(request: pytest.FixtureRequest, upstream: str, tmp_path_factory: pytes
 async def test_each_word_arrives_before_the_next_is_sent(name: str, transport: str, tmp_path: Path) -> None:
     provider = Provider()
     async with provider.listening() as upstream:
-        with running_gateway(upstream) as gateway, PROXIES[name](gateway, tmp_path / name, own_pages=True) as server:
+        with running_gateway(upstream) as running, PROXIES[name](running, tmp_path / name, own_pages=True) as server:
             async with viewing(transport, server.url) as viewer:
-                await check_each_word_arrives(viewer, provider, gateway)
+                await check_each_word_arrives(viewer, provider, running)
                 provider.end()
                 assert (await viewer.to_end())[-1]["type"] == "complete"
                 assert viewer.text == "".join(WORDS)
@@ -65,8 +75,8 @@ async def test_heartbeats_keep_a_silent_stream(name: str, transport: str, upstre
     silent = {"messages": BRIEF["messages"], "model": "sim?ttft=4000&length=20&speed=0"}
     changes = {"75s": "800ms"}
     with (
-        running_gateway(upstream, heartbeat=0.2) as gateway,
-        PROXIES[name](gateway, tmp_path / name, own_pages=True, changes=changes if name == "haproxy" else {}) as server,
+        running_gateway(upstream, heartbeat=0.2) as running,
+        PROXIES[name](running, tmp_path / name, own_pages=True, changes=changes if name == "haproxy" else {}) as server,
     ):
         async with viewing(transport, server.url) as viewer:
             await viewer.start(silent)
@@ -121,8 +131,8 @@ async def test_each_client_has_its_own_limits_and_cannot_claim_another_address(
     name: str, upstream: str, tmp_path: Path
 ) -> None:
     with (
-        running_gateway(upstream, rate_limit_per_minute=1, rate_limit_burst=1) as gateway,
-        PROXIES[name](gateway, tmp_path / name, own_pages=True) as server,
+        running_gateway(upstream, rate_limit_per_minute=1, rate_limit_burst=1) as running,
+        PROXIES[name](running, tmp_path / name, own_pages=True) as server,
     ):
         await check_limits_by_address(server.url)
 
@@ -139,8 +149,8 @@ async def test_a_refusal_of_the_gateway_keeps_its_status_and_body(proxy: Server)
 async def test_a_broken_response_is_never_a_complete_one(name: str, upstream: str, tmp_path: Path) -> None:
     """HAProxy breaks it for the client; Caddy 2.6 ends it properly, but without a terminal event."""
     with (
-        running_gateway(upstream) as gateway,
-        TcpProxy(gateway) as link,
+        running_gateway(upstream) as running,
+        TcpProxy(running) as link,
         PROXIES[name](link.url, tmp_path / name, own_pages=True) as server,
     ):
         async with session(server.url) as http, http.post("/api/chat/stream", json=LONG) as response:
@@ -154,3 +164,38 @@ async def test_a_broken_response_is_never_a_complete_one(name: str, upstream: st
     assert b"event: complete" not in read
     assert b"event: error" not in read
     assert is_broken or name == "caddy"
+
+
+async def test_clients_of_a_gateway_that_ends_resume_on_another_one(
+    upstream: str, redis_url: str, tmp_path: Path
+) -> None:
+    """Of three gateways, one ends while clients start and read: no text is left out or doubled, no start refused."""
+    settings = {**SHARED, "store": redis_url, "store_prefix": "other-proxies"}
+    starts = [gateway("--upstream", upstream, **settings) for _ in range(3)]
+    with ExitStack() as stack:
+        servers = await asyncio.gather(*(asyncio.to_thread(stack.enter_context, start) for start in starts))
+        urls = [server.url for server in servers]
+        proxies = [
+            PROXIES[name](urls[0], tmp_path / name, own_pages=True, changes=balanced(name, urls)) for name in NAMES
+        ]
+        async with AsyncExitStack() as clients:
+            reading, starting = list[asyncio.Task[str]](), list[AsyncClient]()
+            for url in [stack.enter_context(proxy).url for proxy in proxies]:
+                starting.append(await clients.enter_async_context(AsyncClient(url)))
+                for transport in CLIENT_TRANSPORTS * 3:
+                    client = await clients.enter_async_context(AsyncClient(url, transport=transport))
+                    reading.append(asyncio.create_task(read_whole(client, MOVED)))
+            while (await get(f"{urls[0]}/api/stats"))["viewers"] == 0:
+                await asyncio.sleep(0.02)
+            os.kill(servers[0].pid, signal.SIGTERM)
+            brief = await read_text(upstream, INSTANT)
+            while not all(task.done() for task in reading):
+                assert [await read_whole(client, INSTANT) for client in starting] == [brief, brief]
+                await asyncio.sleep(0.05)
+            assert set(await asyncio.gather(*reading)) == {await read_text(upstream, MOVED)}
+
+
+async def read_whole(client: AsyncClient, model: str) -> str:
+    """Start an answer; return all of its text."""
+    answer = await client.start("Hello", model=model)
+    return "".join([event.content async for event in answer if event.type == "chunk"])

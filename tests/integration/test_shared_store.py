@@ -6,7 +6,10 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 SUITES = (
@@ -15,12 +18,16 @@ SUITES = (
     "tests/transports/test_websocket_commands.py",
     "tests/transports/test_websocket_connection.py",
 )
+FAULTS = ("tests/integration/test_faults.py", "-k", "refusal_over or queued_client or rate_limit_is_exact")
+"""Those that depend on limits, which the gateways share."""
+
 SECONDS = 300
 """Time after which the machine, and not a test, is taken for the reason."""
 
 
-def test_the_suites_of_one_gateway_pass_over_a_redis(redis_url: str) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITES]
+@pytest.mark.parametrize("selected", [SUITES, FAULTS], ids=["suites", "faults"])
+def test_the_suites_of_one_gateway_pass_over_a_redis(redis_url: str, selected: Sequence[str]) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *selected]
     environment = {**os.environ, "DUALSTREAM_TEST_STORE": redis_url}
     ended = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from tests.shared_store import own_deployment
+
 IDLE_SECONDS = 30.0
 TIME_WAIT = "06"
 """State of a closed connection in /proc/net/tcp."""
@@ -70,11 +72,14 @@ class Gateway:
 def gateway(
     upstream: str | Path, settings: Mapping[str, str], command: Sequence[str] = (sys.executable, "-m", "gateway")
 ) -> Iterator[Gateway]:
-    """Run `dualstream serve` with an upstream or a configuration file; `settings` are `DUALSTREAM_…` variables."""
+    """Run `dualstream serve` with an upstream or a configuration file; `settings` are `DUALSTREAM_…` variables.
+
+    Its store is that of the suites (`tests/shared_store.py`).
+    """
     options = ["--config", str(upstream)] if isinstance(upstream, Path) else ["--upstream", upstream]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DUALSTREAM_")}
     # All clients of a test share one address, and so one limit.
-    variables = {"DUALSTREAM_RATE_LIMIT_PER_MINUTE": "0", **settings}
+    variables = {"DUALSTREAM_RATE_LIMIT_PER_MINUTE": "0", **own_deployment(), **settings}
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [*command, "serve", "--port", "0", *options],
