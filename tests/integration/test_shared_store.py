@@ -18,7 +18,7 @@ SUITES = (
     "tests/transports/test_websocket_commands.py",
     "tests/transports/test_websocket_connection.py",
 )
-FAULTS = ("tests/integration/test_faults.py", "-k", "refusal_over or queued_client or rate_limit_is_exact")
+FAULTS = ("tests/integration/test_faults.py", "-k", "refusal_over or queued_client")
 """Those that depend on limits, which the gateways share."""
 
 SECONDS = 300

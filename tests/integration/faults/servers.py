@@ -24,8 +24,8 @@ TIME_WAIT = "06"
 PROMPT = "What can go wrong?"
 
 BREAKER = " gateway.pipeline.upstream_call: "
-EXPECTED = (" INFO ", BREAKER, " gateway.upstreams.")
-"""Parts of expected lines: what is no warning, circuit breakers, failures of providers."""
+EXPECTED = (" INFO ", BREAKER, " gateway.upstreams.", " gateway.generations: starts refused with ")
+"""Parts of expected lines: what is no warning, circuit breakers, failures of providers, and refusals."""
 
 
 @dataclass(frozen=True, slots=True)
