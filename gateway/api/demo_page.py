@@ -1,4 +1,4 @@
-"""The demo page, the console, and their scripts, under a strict content security policy."""
+"""The demo page, the console, the page of the API, and their scripts, under a strict content security policy."""
 
 from collections.abc import Sequence
 
@@ -40,9 +40,13 @@ def page_routes() -> Sequence[BaseRoute]:
     async def console(_request: Request) -> Response:
         return FileResponse(directory / "console.html", headers=PAGE_HEADERS)
 
+    async def api(_request: Request) -> Response:
+        return FileResponse(directory / "api.html", headers=PAGE_HEADERS)
+
     # The modules are small and many: compressed, all of them are a third of their size.
     files = GZipMiddleware(StaticFiles(directory=directory), minimum_size=1024, compresslevel=6)
-    return [Route("/", demo), Route("/console", console), Mount("/static", _with_page_headers(files))]
+    pages = [Route("/", demo), Route("/console", console), Route("/docs", api)]
+    return [*pages, Mount("/static", _with_page_headers(files))]
 
 
 def _with_page_headers(files: ASGIApp) -> ASGIApp:

@@ -21,7 +21,7 @@ def gateway() -> Iterator[Gateway]:
 @pytest.mark.parametrize("keys", [False, True], ids=["open", "with keys"])
 def test_the_gateway_matches_its_openapi_document(keys: bool) -> None:
     with running_gateway(keys=keys) as gateway:
-        done = run_schemathesis(gateway, load_document(gateway), examples=8, seed=1, seconds=SECONDS)
+        done = run_schemathesis(gateway, load_document(gateway), examples=5, seed=1, seconds=SECONDS)
     assert done.returncode == 0, done.stdout
     (generated, passed), *_ = re.findall(r"(\d+) generated, (\d+) passed", done.stdout)
     assert generated == passed

@@ -24,7 +24,7 @@ from gateway.security.authenticator import bearer_credential
 from gateway.security.principals import Principal
 from gateway.telemetry.metrics import names
 
-PUBLIC_PATHS: Final = frozenset({"/", "/console", "/health", "/ready", "/openapi.json"})
+PUBLIC_PATHS: Final = frozenset({"/", "/console", "/docs", "/health", "/ready", "/openapi.json"})
 """Paths without authentication: the pages, which show nothing by themselves, health checks, the API description."""
 
 PUBLIC_PREFIX: Final = "/static/"

@@ -44,6 +44,7 @@ ADMIN_OPERATIONS: Final[Sequence[Operation]] = (
         (*BODY_REFUSALS, NOT_OPERATOR, MORE_RIGHTS, NAME_IN_USE),
         ("RequestId",),
         CreateKey,
+        example={"name": "alice", "models": ["chat"], "limits": {"rate_limit_per_minute": 30}, "expires_in_days": 90},
         description="It is written to the key file, and accepted from now on by every gateway that uses this file.",
     ),
     Operation(
@@ -66,6 +67,7 @@ ADMIN_OPERATIONS: Final[Sequence[Operation]] = (
         (*BODY_REFUSALS, NOT_OPERATOR, MORE_RIGHTS, NO_KEY, NOT_EDITABLE),
         ("KeyId", "RequestId"),
         ChangeKey,
+        example={"limits": {"max_concurrent": 4}},
     ),
     Operation(
         "delete",
@@ -98,6 +100,7 @@ ADMIN_OPERATIONS: Final[Sequence[Operation]] = (
         (*BODY_REFUSALS, NOT_OPERATOR, NO_PRINCIPAL, NO_BUDGET),
         ("RequestId",),
         ResetBudget,
+        example={"principal": "key:alice"},
     ),
     Operation(
         "post",
@@ -109,6 +112,7 @@ ADMIN_OPERATIONS: Final[Sequence[Operation]] = (
         (*BODY_REFUSALS, NOT_OPERATOR, NO_PRINCIPAL, NO_BUDGET),
         ("RequestId",),
         RaiseBudget,
+        example={"principal": "key:alice", "usd": 2.5},
     ),
     Operation(
         "post",

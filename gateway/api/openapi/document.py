@@ -93,10 +93,10 @@ def _operation(operation: Operation) -> JsonObject:
     if operation.parameters:
         built["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in operation.parameters]
     if operation.request_body is not None:
-        built["requestBody"] = {
-            "required": operation.needs_body,
-            "content": {JSON: {"schema": ref(operation.request_body)}},
-        }
+        content: JsonObject = {"schema": ref(operation.request_body)}
+        if operation.example is not None:
+            content["example"] = operation.example
+        built["requestBody"] = {"required": operation.needs_body, "content": {JSON: content}}
     return built
 
 

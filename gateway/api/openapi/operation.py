@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from gateway.api.openapi.components import RefusalSpec, ResponseSpec, Tag
+from gateway.protocol.commands import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,5 @@ class Operation:
     needs_key: bool = True
     """Whether it requires a credential, if the gateway has keys and the path is not public."""
     description: str = ""
+    example: JsonObject | None = None
+    """An example of the body."""

@@ -26,7 +26,7 @@ from gateway.api.openapi.components import (
 )
 from gateway.api.openapi.console_routes import CONSOLE_OPERATIONS
 from gateway.api.openapi.operation import Operation
-from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest, TicketRequest
+from gateway.protocol.commands import FeedbackRequest, InterruptRequest, JsonObject, StartRequest, TicketRequest
 from gateway.protocol.errors import Code
 
 _STARTED_STREAM: Final = replace(
@@ -45,6 +45,15 @@ _NO_EVENT_SOURCE: Final = RefusalSpec(
 _MAY_NOT_WATCH: Final = RefusalSpec(Code.FORBIDDEN, "`watch=true` requires the role `observe`.")
 _GENERATION_HEADERS: Final = ("X-Request-ID", "X-Generation-ID")
 
+_START: Final[JsonObject] = {"messages": [{"role": "user", "content": "Why is the sky blue?"}]}
+
+_PAGE: Final = (
+    ResponseSpec(200, "The page.", "Text", HTML, headers=()),
+    ResponseSpec(206, "One part or several.", "Text", ANYTHING, headers=()),
+    ResponseSpec(400, "`Range` is not valid.", "Text", "text/plain", headers=()),
+    ResponseSpec(416, "`Range` is beyond the end.", "Text", "text/plain", headers=()),
+)
+
 OPERATIONS: Final[Sequence[Operation]] = (
     Operation(
         "post",
@@ -56,6 +65,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         (*BODY_REFUSALS, *START_REFUSALS, TOO_MANY_STREAMS, GENERATION_LOST),
         ("LastEventId", "LastEventIdQuery", "IdempotencyKey", "RequestId"),
         StartRequest,
+        example=_START,
         description="With a `Last-Event-ID` it starts nothing: it resumes that generation, and does not read the body.",
     ),
     Operation(
@@ -84,6 +94,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         (*BODY_REFUSALS, *START_REFUSALS, TOO_MANY_STREAMS, GENERATION_LOST, *FAILED_BEFORE_CONTENT),
         ("LastEventId", "LastEventIdQuery", "IdempotencyKey", "RequestId"),
         StartRequest,
+        example=_START,
         description=(
             "As `POST /api/chat/stream`, but only text, its revisions and the end are sent, and what fails before the "
             "first content has a status of its own."
@@ -139,6 +150,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         (*BODY_REFUSALS, *START_REFUSALS),
         ("IdempotencyKey", "RequestId"),
         StartRequest,
+        example=_START,
     ),
     Operation(
         "get",
@@ -194,6 +206,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         ("GenerationId", "RequestId"),
         InterruptRequest,
         needs_body=False,
+        example={"reason": "enough"},
     ),
     Operation(
         "post",
@@ -212,6 +225,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         ),
         ("GenerationId", "RequestId"),
         FeedbackRequest,
+        example={"mode": "revise", "text": "Shorter, please."},
     ),
     Operation(
         "post",
@@ -223,6 +237,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         (*BODY_REFUSALS, GENERATION_LOST, RefusalSpec(Code.RATE_LIMIT, "Too many tickets are unused.")),
         ("RequestId",),
         TicketRequest,
+        example={"scope": "start"},
     ),
     Operation(
         "post",
@@ -337,32 +352,9 @@ OPERATIONS: Final[Sequence[Operation]] = (
         (ResponseSpec(200, "The document.", "Description"),),
         parameters=("RequestId",),
     ),
-    Operation(
-        "get",
-        "/",
-        "page",
-        "page",
-        "Get the demo page",
-        (
-            ResponseSpec(200, "The page.", "Text", HTML, headers=()),
-            ResponseSpec(206, "One part or several.", "Text", ANYTHING, headers=()),
-            ResponseSpec(400, "`Range` is not valid.", "Text", "text/plain", headers=()),
-            ResponseSpec(416, "`Range` is beyond the end.", "Text", "text/plain", headers=()),
-        ),
-    ),
-    Operation(
-        "get",
-        "/console",
-        "consolePage",
-        "page",
-        "Get the console",
-        (
-            ResponseSpec(200, "The page.", "Text", HTML, headers=()),
-            ResponseSpec(206, "One part or several.", "Text", ANYTHING, headers=()),
-            ResponseSpec(400, "`Range` is not valid.", "Text", "text/plain", headers=()),
-            ResponseSpec(416, "`Range` is beyond the end.", "Text", "text/plain", headers=()),
-        ),
-    ),
+    Operation("get", "/", "page", "page", "Get the demo page", _PAGE),
+    Operation("get", "/docs", "docs", "page", "Get the page of this API, on which each route can be tried", _PAGE),
+    Operation("get", "/console", "consolePage", "page", "Get the console", _PAGE),
     Operation(
         "get",
         "/static/{path}",
