@@ -95,14 +95,15 @@ def _caddy(
 
 
 def balanced(name: str, gateways: Sequence[str]) -> Mapping[str, str]:
-    """Return the changes of the file of HAProxy or Caddy for several gateways, of which the first one stands there."""
-    first, *others = (urlsplit(gateway).netloc for gateway in gateways)
+    """Return the changes of the file of HAProxy or Caddy for three gateways: the lines that it has for them."""
+    first, second, third = (urlsplit(gateway).netloc for gateway in gateways)
     if name == "caddy":
-        options = "lb_policy least_conn\n\t\tlb_try_duration 5s\n\t\tfail_duration 2s"
-        return {f"reverse_proxy {first} {{": f"reverse_proxy {' '.join([first, *others])} {{\n\t\t{options}"}
-    server = f"    server gateway1 {first}\n"
-    more = "".join(f"    server gateway{number} {other}\n" for number, other in enumerate(others, start=2))
-    return {server: server + more, "    retries 1\n": "    retries 1\n    option redispatch 1\n"}
+        options = {f"# {option}": option for option in ("lb_policy", "lb_try_duration", "fail_duration")}
+        return {f"reverse_proxy {first} {{": f"reverse_proxy {first} {second} {third} {{", **options}
+    return {
+        "# server gateway2 127.0.0.1:8081": f"server gateway2 {second}",
+        "# server gateway3 127.0.0.1:8082": f"server gateway3 {third}",
+    }
 
 
 PROXIES: Mapping[str, Callable[..., AbstractContextManager[Server]]] = {
