@@ -35,13 +35,20 @@ class JsxTextLexer(JsxLexer):
 
 
 class Translator(HTML5Translator):
-    """Writes the label of a cell, which a narrow screen shows before it."""
+    """Writes the label of a cell, which a narrow screen shows before it, and where a long name may be broken."""
 
     def visit_entry(self, node: nodes.entry) -> None:
         """Begin a cell."""
         super().visit_entry(node)
         if label := node.get("label"):
             self.body[-1] = self.body[-1].replace("<td", f'<td data-label="{escape(label)}"', 1)
+
+    def visit_Text(self, node: nodes.Text) -> None:  # noqa: N802 - the name of the node
+        """Write a text."""
+        start = len(self.body)
+        super().visit_Text(node)
+        if isinstance(node.parent, nodes.literal):
+            self.body[start:] = [part.replace("_", "_<wbr>") for part in self.body[start:]]
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
@@ -78,7 +85,7 @@ def replace_links_to_folders(app: Sphinx, tree: nodes.document) -> None:
 
 
 def label_cells(app: Sphinx, tree: nodes.document, name: str) -> None:
-    """Give each cell of a table the heading of its column, and each table of sentences the class `prose`."""
+    """Label each cell of a table with the heading of its column, and mark tables of sentences with the class `prose`."""
     for table in tree.findall(nodes.table):
         heads = [entry.astext() for row in table.findall(nodes.thead) for entry in row.findall(nodes.entry)]
         cells = [[*row.findall(nodes.entry)] for body in table.findall(nodes.tbody) for row in body.findall(nodes.row)]
