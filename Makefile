@@ -1,7 +1,7 @@
 # One word per target; `make` alone lists them. Each target installs what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run run-local check test unit lint format types coverage architecture bench bench-quick bench-compare measure \
-	faults store-faults suites replicas replicas-measure attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors reference docs screenshot screenshots \
+	faults store-faults suites replicas replicas-measure attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors reference docs diagrams screenshot screenshots \
 	screenshots-examples npm-pack pin audit install-pinned clean
 
 PYTHON ?= python3
@@ -38,7 +38,7 @@ PROGRAMS := node:nodejs npm:npm chromium:chromium chromedriver:chromium-driver n
 TEST_EXTRAS := test
 TEST_CLIENTS :=
 ifeq ($(CI),true)
-TEST_EXTRAS := test,local
+TEST_EXTRAS := test,local,docs
 TEST_CLIENTS := clients-install
 endif
 
@@ -148,6 +148,9 @@ reference: $(VENV)/test ## regenerate the generated pages of docs/reference: cli
 
 docs: $(VENV)/docs ## build the documentation as a site, build/docs/index.html; a broken link or anchor is an error
 	$(BIN)/sphinx-build -W --keep-going --quiet -c docs/site -d build/doctrees . build/docs
+
+diagrams: $(VENV)/test programs ## draw the diagrams of the documentation, in docs/images/diagrams
+	$(BIN)/python -m tests.integration.diagrams
 
 screenshot: $(VENV)/test programs ## regenerate the picture of the demo page
 	$(BIN)/python -m tests.integration.screenshot docs/images/demo.png

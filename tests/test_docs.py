@@ -16,6 +16,7 @@ from gateway.protocol.events import Event
 from gateway.security.key_file import KeyTable, read_keys
 from gateway.simulator.settings import PROFILES, Fault, SimulatorSettings
 from gateway.simulator.texts import Language
+from tests.integration import diagrams
 from tests.integration.clients.page import beginning
 from tests.integration.clients.table import DRIVERS, PROVIDER_APIS, UI_DRIVERS
 from tests.reference import FOLDER, PAGES
@@ -203,6 +204,10 @@ def test_every_class_of_the_glossary_exists_and_the_terms_are_in_order() -> None
 
 FOREIGN_CLASSES = {"MockClock"}
 """Classes of other projects, named as the source of a term."""
+
+
+def test_every_diagram_is_drawn_as_it_is() -> None:
+    assert {drawing.name for drawing in diagrams.FOLDER.iterdir()} == set(diagrams.sources()), "make diagrams"
 
 
 def test_every_make_target_that_is_named_exists() -> None:

@@ -1,5 +1,6 @@
-"""What the site needs beyond plain Markdown: navigation, labels in tables, and what becomes of links."""
+"""What the site needs beyond plain Markdown: navigation, diagrams, labels in tables, and what becomes of links."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from html import escape
@@ -11,6 +12,7 @@ from pygments.lexers import JsxLexer, TextLexer
 from pygments.token import Error, Text, _TokenType
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.typing import ExtensionMetadata
 from sphinx.writers.html5 import HTML5Translator
@@ -32,6 +34,23 @@ class JsxTextLexer(JsxLexer):
         """Yield the tokens, other characters than those of ASCII as text."""
         for index, kind, value in super().get_tokens_unprocessed(text, stack):
             yield index, Text if kind is Error and not value.isascii() else kind, value
+
+
+class DrawnDiagrams(SphinxTransform):
+    """Shows the drawing of each Mermaid diagram (`make diagrams`), and its source as the text of it."""
+
+    default_priority = 400
+
+    def apply(self, **_: object) -> None:
+        """Replace the sources in the document."""
+        for source in [*self.document.findall(nodes.literal_block)]:
+            if source.get("language") == "mermaid":
+                name = f"{hashlib.sha256(source.astext().strip().encode()).hexdigest()[:12]}.svg"
+                image = nodes.image(
+                    uri=f"/docs/images/diagrams/{name}", alt="Diagram; its text follows.", classes=["diagram"]
+                )
+                begin = nodes.raw("", "<details><summary>Diagram as text</summary>", format="html")
+                source.replace_self([image, begin, source.deepcopy(), nodes.raw("", "</details>", format="html")])
 
 
 class Translator(HTML5Translator):
@@ -60,6 +79,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.set_translator("html", Translator)
     app.add_lexer("jsx", JsxTextLexer)
     app.add_lexer("mermaid", TextLexer)
+    app.add_transform(DrawnDiagrams)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -85,7 +105,7 @@ def replace_links_to_folders(app: Sphinx, tree: nodes.document) -> None:
 
 
 def label_cells(app: Sphinx, tree: nodes.document, name: str) -> None:
-    """Label each cell of a table with the heading of its column, and mark tables of sentences with the class `prose`."""
+    """Label each cell of a table with the heading of its column, and mark tables of sentences as `prose`."""
     for table in tree.findall(nodes.table):
         heads = [entry.astext() for row in table.findall(nodes.thead) for entry in row.findall(nodes.entry)]
         cells = [[*row.findall(nodes.entry)] for body in table.findall(nodes.tbody) for row in body.findall(nodes.row)]
