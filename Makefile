@@ -147,7 +147,7 @@ reference: $(VENV)/test ## regenerate the generated pages of docs/reference: cli
 	$(BIN)/python -m tests.reference
 
 docs: $(VENV)/docs ## build the documentation as a site, build/docs/index.html; a broken link or anchor is an error
-	$(BIN)/sphinx-build -W --keep-going --quiet -c docs/site -d build/doctrees . build/docs
+	$(BIN)/sphinx-build -W --keep-going --quiet --jobs auto -c docs/site -d build/doctrees . build/docs
 
 diagrams: $(VENV)/test programs ## draw the diagrams of the documentation, in docs/images/diagrams
 	$(BIN)/python -m tests.integration.diagrams

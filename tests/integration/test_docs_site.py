@@ -30,7 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if find_spec("sphinx") is None:
         missing("Sphinx is not installed (the extra `docs`)")
     folder = tmp_path_factory.mktemp("docs")
-    options = ["-W", "--keep-going", "--quiet", "-c", str(SITE), "-d", str(folder / "doctrees")]
+    options = ["-W", "--keep-going", "--quiet", "--jobs", "auto", "-c", str(SITE), "-d", str(folder / "doctrees")]
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", *options, str(CHECKOUT), str(folder / "site")],
         capture_output=True,
