@@ -42,6 +42,14 @@ EXCEPTIONS: Final = {
     "gateway/api/resumes.py": ("counts what transports do", "tests/gateway/api/test_metrics.py"),
     "gateway/telemetry/metrics/metric.py": (DATA, "tests/gateway/telemetry/metrics/test_names.py"),
     "gateway/telemetry/metrics/store_times.py": (DATA, "tests/gateway/app/test_metrics.py"),
+    "gateway/server/workers/frames.py": (
+        "what both ends of an exchange send",
+        "tests/gateway/server/workers/test_metrics_exchange.py",
+    ),
+    "gateway/server/workers/metrics_link.py": (
+        "the other end of the exchange",
+        "tests/gateway/server/workers/test_metrics_exchange.py",
+    ),
     "gateway/generation/source.py": (DATA, "tests/gateway/api/test_start_source.py"),
     "gateway/generation/details.py": (DATA, "tests/gateway/generation/test_generation_replay.py"),
     "gateway/generation/generation_base.py": (

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from gateway.app.factory import create_app
 from gateway.app.reload import Reloader
+from gateway.clock import SystemClock
 from gateway.config import Settings
 from gateway.pipeline.hub import Hub
 from gateway.replicas.draining import Drain
@@ -26,6 +27,7 @@ from gateway.server.uvicorn_config import server_config
 from gateway.server.workers.acceptor import Acceptor
 from gateway.server.workers.channel import Instruction
 from gateway.server.workers.inheritance import Inheritance
+from gateway.server.workers.metrics_link import MetricsLink
 from gateway.standard_streams import print_line
 
 GC_THRESHOLDS: Final = (20_000, 10, 10)
@@ -53,6 +55,7 @@ def run(
     reload = partial(app.state.reloader.request, load) if load else None
     server = _Server(server_config(settings, app), app, settings, reload, inheritance)
     server.run(sockets=[listening])
+    server.send_last_metrics()
     return 0 if server.started else 1
 
 
@@ -74,6 +77,9 @@ class _Server(uvicorn.Server):
         self._drain_of_gateway = Drain(self._hub, self._replica)
         self._drain_timeout = settings.drain_timeout
         self._inheritance = inheritance
+        self._metrics: MetricsLink | None = None
+        if inheritance is not None:
+            self._metrics = MetricsLink(inheritance.metrics, app.state.metrics, SystemClock())
         self._acceptor: Acceptor | None = None
         self._was_signalled = False
         self._drains: list[asyncio.Task[None]] = []
@@ -91,6 +97,8 @@ class _Server(uvicorn.Server):
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        if self._metrics is not None:
+            await self._metrics.open()
         if self._inheritance is not None:
             self._acceptor = self._start_accepting(self._inheritance)
             self._inheritance.channel.open(self._follow)
@@ -101,6 +109,17 @@ class _Server(uvicorn.Server):
             log_start(self._settings, self._reloader.catalog, url_of(*listening.getsockname()[:2]))
         if hasattr(signal, "SIGHUP"):
             self._accept_hangups()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End all connections and the application."""
+        await super().shutdown(sockets)
+        if self._metrics is not None:
+            self._metrics.close()
+
+    def send_last_metrics(self) -> None:
+        """Send what a worker has counted to the supervisor, once it counts nothing more."""
+        if self._metrics is not None:
+            self._metrics.send_last()
 
     def _start_accepting(self, inheritance: Inheritance) -> Acceptor:
         config = self.config

@@ -10,15 +10,16 @@ from gateway.server.workers.channel import Channel
 from gateway.server.workers.connection_counts import ConnectionCounts
 
 VARIABLE: Final = "_DUALSTREAM_WORKER"
-"""Internal environment variable of a worker: the numbers of its listening socket, channel and counts, and its slot."""
+"""Internal environment variable of a worker: the numbers of its sockets, of its counts, and its slot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inheritance:
-    """What a worker inherits. `slot` is its own among the counts."""
+    """What a worker inherits. `slot` is its own among the counts. `metrics` leads to the exchange of metrics."""
 
     listening: socket.socket
     channel: Channel
+    metrics: socket.socket
     counts: ConnectionCounts
     slot: int
 
@@ -44,6 +45,6 @@ def inherit(environment: MutableMapping[str, str]) -> Inheritance | None:
     *files, slot = map(int, value.split())
     for file in files:
         os.set_inheritable(file, False)  # noqa: FBT003
-    listening, channel, memory = files
-    counts = ConnectionCounts(os.fdopen(memory, "r+b", 0))
-    return Inheritance(socket.socket(fileno=listening), Channel(socket.socket(fileno=channel)), counts, slot)
+    *sockets, memory = files
+    listening, channel, metrics = (socket.socket(fileno=file) for file in sockets)
+    return Inheritance(listening, Channel(channel), metrics, ConnectionCounts(os.fdopen(memory, "r+b", 0)), slot)

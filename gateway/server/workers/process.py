@@ -10,6 +10,7 @@ from typing import Protocol
 from gateway.server.workers.channel import LISTENING, Instruction
 from gateway.server.workers.connection_counts import ConnectionCounts
 from gateway.server.workers.inheritance import VARIABLE, pass_on
+from gateway.server.workers.metrics_exchange import MetricsExchange
 
 
 class Process(Protocol):
@@ -84,17 +85,18 @@ class WorkerProcess:
             return False
 
 
-async def start_worker(listening: socket.socket, counts: ConnectionCounts) -> WorkerProcess:
-    """Start a worker.
+async def start_worker(listening: socket.socket, counts: ConnectionCounts, metrics: MetricsExchange) -> WorkerProcess:
+    """Start a worker, which exchanges its metrics until it ends.
 
     Raises:
         OSError: no process can be started: the limit of processes or open files is reached.
     """
     ours, theirs = socket.socketpair()
+    our_metrics, their_metrics = socket.socketpair()
     ours.settimeout(0)
     slot = counts.claim()
-    files = (listening.fileno(), theirs.fileno(), counts.file.fileno())
-    with theirs:
+    files = (listening.fileno(), theirs.fileno(), their_metrics.fileno(), counts.file.fileno())
+    with theirs, their_metrics:
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, *sys.orig_argv[1:]),
@@ -103,6 +105,8 @@ async def start_worker(listening: socket.socket, counts: ConnectionCounts) -> Wo
             )
         except BaseException:
             ours.close()
+            our_metrics.close()
             counts.release(slot)
             raise
+    await metrics.add(our_metrics)
     return WorkerProcess(process, ours, counts, slot)

@@ -4,15 +4,16 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 
 from gateway.clock import SystemClock
 from gateway.config import ConfigurationError, Settings
 from gateway.server.base_urls import describe_address
-from gateway.server.workers.connection_counts import create_counts
-from gateway.server.workers.process import Process, start_worker
+from gateway.server.workers.connection_counts import ConnectionCounts, create_counts
+from gateway.server.workers.metrics_exchange import MetricsExchange
+from gateway.server.workers.process import start_worker
 from gateway.server.workers.supervisor import Supervisor
 from gateway.standard_streams import print_line
 
@@ -30,17 +31,16 @@ def supervise(settings: Settings, listening: socket.socket, *, can_reload: bool)
         raise ConfigurationError(message)
     # One worker is replaced at a time, and those that end are reaped before others start in their place.
     with closing(create_counts(2 * settings.workers + 2)) as counts:
-        return asyncio.run(_run(settings, partial(start_worker, listening, counts), listening, can_reload=can_reload))
+        return asyncio.run(_run(settings, counts, listening, can_reload=can_reload))
 
 
-async def _run(
-    settings: Settings, start: Callable[[], Awaitable[Process]], listening: socket.socket, *, can_reload: bool
-) -> int:
-    loop = asyncio.get_running_loop()
+async def _run(settings: Settings, counts: ConnectionCounts, listening: socket.socket, *, can_reload: bool) -> int:
+    loop, clock = asyncio.get_running_loop(), SystemClock()
+    metrics = MetricsExchange(clock)
     supervisor = Supervisor(
         settings.workers,
-        start,
-        SystemClock(),
+        partial(start_worker, listening, counts, metrics),
+        clock,
         settings.drain_timeout,
         # When the last worker closes it, too, new connections are refused. Otherwise they would wait, and be reset.
         on_ending=listening.close,
@@ -58,4 +58,7 @@ async def _run(
             loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
 
-    return await supervisor.run(on_listening)
+    try:
+        return await supervisor.run(on_listening)
+    finally:
+        await metrics.close()

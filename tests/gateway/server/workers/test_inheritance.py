@@ -17,15 +17,15 @@ def copy_of(file: int) -> int:
 
 def test_a_worker_inherits_all_and_passes_on_nothing() -> None:
     counts = create_counts(2)
-    ours, theirs = socket.socketpair()
-    with closing(counts), ours, theirs, socket.create_server(("127.0.0.1", 0)) as listening:
-        files = [copy_of(file.fileno()) for file in (listening, theirs, counts.file)]
+    (ours, theirs), (our_metrics, their_metrics) = socket.socketpair(), socket.socketpair()
+    with closing(counts), ours, theirs, our_metrics, their_metrics, socket.create_server(("127.0.0.1", 0)) as listening:
+        files = [copy_of(file.fileno()) for file in (listening, theirs, their_metrics, counts.file)]
         environment = {VARIABLE: pass_on(*files, 1), "OTHER": "1"}
         assert is_worker(environment)
         inherited = inherit(environment)
         assert inherited is not None
         assert not any(map(os.get_inheritable, files))
-        with inherited.listening, closing(inherited.counts), closing(inherited.channel):
+        with inherited.listening, inherited.metrics, closing(inherited.counts), closing(inherited.channel):
             assert inherited.listening.getsockname() == listening.getsockname()
             inherited.counts.publish(inherited.slot, 7)
             assert counts.least() == 7
