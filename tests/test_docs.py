@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from starlette.routing import Route, WebSocketRoute
 
+from gateway.app.factory import create_app
+from gateway.cli.main import SUBCOMMANDS
 from gateway.config import Settings, load, settings_table
 from gateway.config.docs_tables import FILE_TABLES, host_table, keys_table, preset_table
+from gateway.config.settings import PLAIN_SETTINGS, variable_name
 from gateway.protocol.commands import COMMANDS, Options
 from gateway.protocol.errors import CODES
 from gateway.protocol.events import Event
 from gateway.security.key_file import KeyTable, read_keys
 from gateway.simulator.settings import PROFILES, Fault, SimulatorSettings
 from gateway.simulator.texts import Language
+from gateway.telemetry.metrics.names import METRICS
 from tests.integration import diagrams
 from tests.integration.clients.page import beginning
 from tests.integration.clients.table import DRIVERS, PROVIDER_APIS, UI_DRIVERS
@@ -90,6 +95,39 @@ def test_the_generated_pages_are_up_to_date(name: str) -> None:
 
 def test_there_is_a_sample_of_every_event() -> None:
     assert {type(event) for event in SAMPLES} == set(get_args(Event))
+
+
+def test_every_route_is_documented() -> None:
+    names = ("http", "model-apis", "chat-uis", "protocol")
+    pages = re.sub(r"\{[\w:]+\}", "{}", "".join(read(f"docs/reference/{name}.md") for name in names))
+    missing = []
+    for route in create_app(Settings()).routes:
+        if isinstance(route, Route | WebSocketRoute) and "ndjson_transport" not in route.endpoint.__module__:
+            # "The same under" is how the routes of Gemini, and of lists of models, are documented.
+            path = re.sub(r"\{[\w:]+\}", "{}", route.path).replace("/v1beta/", "/v1/")
+            _, _, verb = path.rpartition("{}:")
+            missing += [route.path] if path != "/{}" and path not in pages and f":{verb}`" not in pages else []
+    assert missing == []
+
+
+def test_every_metric_command_and_variable_that_is_named_exists() -> None:
+    samples = {metric.sample for metric in METRICS.values()}
+    labels = {label for metric in METRICS.values() for label in metric.labels}
+    variables = {variable_name(name) for name in PLAIN_SETTINGS} | OTHER_VARIABLES
+    for page in PAGES_OF_THE_SITE:
+        text = read(page)
+        for named in re.findall(r"\b(?:dualstream|gen_ai|process)_[a-z_]*[a-z]\b", text):
+            metric = re.sub(r"_(bucket|sum|count)$", "", named)
+            assert {metric, named} & (samples | labels), f"{page}: {named}"
+        for command in re.findall(r"(?:`|\n|bin/|&& |uvx )dualstream ([a-z]+)\b", text):
+            assert command in {*SUBCOMMANDS, "bench"}, f"{page}: dualstream {command}"
+        for variable in re.findall(r"\bDUALSTREAM_[A-Z_]*[A-Z]\b", text):
+            assert variable in variables, f"{page}: {variable}"
+
+
+PAGES_OF_THE_SITE = ["README.md", *(str(found.relative_to(ROOT)) for found in (ROOT / "docs").rglob("*.md"))]
+OTHER_VARIABLES = {"DUALSTREAM_CONFIG", "DUALSTREAM_TOKEN", "DUALSTREAM_KEY"}
+"""The file of settings, the key of clients, and one that a page uses in an example."""
 
 
 def test_every_argument_of_the_command_line_has_a_help() -> None:
