@@ -1,4 +1,4 @@
-"""The command `dualstream`: serve · check · keys · chat · bench · simulate.
+"""The command `dualstream`: serve · check · keys · chat · top · bench · simulate.
 
 Each subcommand is a module with `add_arguments` and `run`. It is imported when it is called: `dualstream --version` and
 `dualstream chat` do not load the server.
@@ -18,6 +18,7 @@ SUBCOMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "check": ("gateway.cli.check", "check a configuration before it is used"),
     "keys": ("gateway.cli.keys", "create, list and revoke the keys of clients"),
     "chat": ("gateway.cli.chat.command", "chat with a running gateway in the terminal"),
+    "top": ("gateway.cli.top.command", "show what runs on a gateway, live in the terminal"),
     "simulate": ("gateway.cli.simulate", "run the simulated provider alone"),
 }
 """Module and help of each subcommand."""

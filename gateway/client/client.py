@@ -68,7 +68,7 @@ class AsyncClient:
         sleep: Sleep = asyncio.sleep,
         random: Callable[[], float] = chance.random,
     ) -> None:
-        address = _parse_url(url)
+        address = parse_url(url)
         # Messages name the address: a password must not be part of it.
         self.url = address.with_user(None)
         check_transport(transport, CONNECTORS)
@@ -214,7 +214,12 @@ class AsyncClient:
         return RetryPolicy(self._retries, failures, sleep=self._sleep, random=self._random, notice=self._notice)
 
 
-def _parse_url(url: str) -> URL:
+def parse_url(url: str) -> URL:
+    """Return the address of a gateway; without a scheme, it is http.
+
+    Raises:
+        Refused: it is not an address.
+    """
     parsed = URL(url if "://" in url else f"http://{url}")
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         message = f"url: {url!r} is not the address of a gateway: use one like http://127.0.0.1:8080."

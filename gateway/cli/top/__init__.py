@@ -1,0 +1,1 @@
+"""`dualstream top`: what runs on a gateway, live in the terminal."""
