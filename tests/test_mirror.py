@@ -121,6 +121,14 @@ EXCEPTIONS: Final = {
     "gateway/cli/simulate.py": (COMMAND, "tests/integration/test_processes.py"),
     "gateway/cli/bench/providers/report/cards.py": ("part of the page", f"{BENCH}/report/test_page.py"),
     "gateway/cli/bench/document.py": ("part of the page", f"{BENCH}/report/test_page.py"),
+    "gateway/cli/bench/transports/measure.py": (
+        "reads from a real gateway",
+        "tests/integration/test_bench_transports.py",
+    ),
+    "gateway/cli/bench/transports/own_gateway.py": (
+        "starts real processes",
+        "tests/integration/test_bench_transports.py",
+    ),
     "gateway/cli/bench/output.py": ("what every benchmark does at its start and end", f"{BENCH}/test_command.py"),
     "gateway/cli/bench/tables.py": ("part of the reports", f"{BENCH}/report/test_terminal.py"),
     "gateway/cli/chat/command.py": (COMMAND, "tests/integration/test_processes.py"),

@@ -25,6 +25,7 @@ SUBCOMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 
 BENCHMARKS: Final[Mapping[str, tuple[str, str]]] = {
     "providers": ("gateway.cli.bench_providers", "compare the configured models: speed, cost, errors"),
+    "transports": ("gateway.cli.bench.transports.command", "compare SSE and WebSocket: delays, bytes, CPU, stops"),
 }
 """The same for the subcommands of `dualstream bench`."""
 

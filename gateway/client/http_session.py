@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
+from aiohappyeyeballs import AddrInfoType
 from yarl import URL
 
 from gateway.client.frames import ConnectionLost, refusal_of_response
@@ -17,6 +19,8 @@ from gateway.protocol.errors import Refused, invalid
 
 Token = str | Callable[[], str | Awaitable[str]]
 """A key or token, or a function that returns one. The function is called for each connection and command."""
+
+SocketFactory = Callable[[AddrInfoType], socket.socket]
 
 MAX_FRAME_BYTES: Final = 65 << 20
 """Maximum bytes of one event: a part may carry what one event of a provider did (`max_event_bytes`, up to 64 MiB)."""
@@ -38,9 +42,12 @@ class HttpSettings:
 
 
 class HttpSession:
-    """Sends requests to one gateway, each with its token. Must be built in a running event loop."""
+    """Sends requests to one gateway, each with its token. Must be built in a running event loop.
 
-    def __init__(self, settings: HttpSettings) -> None:
+    `socket_factory` opens its sockets in place of the standard library, for measurements.
+    """
+
+    def __init__(self, settings: HttpSettings, socket_factory: SocketFactory | None = None) -> None:
         self.url = settings.url
         self.idle_s = settings.idle_s
         self._token = settings.token
@@ -48,7 +55,7 @@ class HttpSession:
             total=None, connect=None, sock_connect=settings.connect_s, sock_read=settings.idle_s
         )
         # No limit on connections: each answer holds one for as long as it streams.
-        connector = aiohttp.TCPConnector(limit=0, ssl=settings.ssl_context or True)
+        connector = aiohttp.TCPConnector(limit=0, ssl=settings.ssl_context or True, socket_factory=socket_factory)
         self._session = aiohttp.ClientSession(connector=connector, headers=settings.headers, timeout=timeout)
 
     async def request(

@@ -1,12 +1,14 @@
 """Send a response to a client: a stream whose steps are written when they are due, or one object after a wait."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 
+from gateway.simulator.stamps import fill
 from gateway.simulator.stats import Stats
 from gateway.simulator.timeline import End, Step
 
@@ -17,11 +19,15 @@ _STREAM_HEADERS: Final = {"Content-Type": "text/event-stream; charset=utf-8", "C
 
 @dataclass(slots=True)
 class Exchange:
-    """One response being sent: its id, the request's time (seconds of the loop's clock), the chunks sent so far."""
+    """One response being sent: its id, the request's time (seconds of the loop's clock), the chunks sent so far.
+
+    `stamped`: its chunks tell the time at which they were sent.
+    """
 
     id: str
     started_at: float
     chunks: int = 0
+    stamped: bool = False
 
 
 async def send_stream(
@@ -73,4 +79,4 @@ async def _write(data: bytearray, chunks: int, response: web.StreamResponse, exc
     if data:
         exchange.chunks += chunks
         stats.chunks += chunks
-        await response.write(bytes(data))
+        await response.write(fill(data, time.monotonic_ns()) if exchange.stamped else bytes(data))

@@ -132,7 +132,8 @@ class Simulator:
         if settings.fault in STREAM_FAULTS and not parsed.stream:
             message = f"The fault '{settings.fault}' needs a stream; ask for one, or choose another fault."
             raise RequestError(message, code="invalid_setting", param="fault")
-        exchange = Exchange(f"{provider_format.prefix}{secrets.token_hex(12)}", started_at)
+        response_id = f"{provider_format.prefix}{secrets.token_hex(12)}"
+        exchange = Exchange(response_id, started_at, stamped=settings.stamp == "on")
         async with self._count(request, exchange):
             match settings.fault:
                 case "429" | "500" | "401":

@@ -61,6 +61,8 @@ class SimulatorSettings:
     """When usage is sent: as the request asks, always, or never."""
     cached: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     """Fraction of the prompt's tokens that usage reports as read from the provider's cache."""
+    stamp: Literal["on", "off"] = "off"
+    """Whether each chunk of the text begins with the time at which it is sent (`gateway/simulator/stamps.py`)."""
     fault: Fault | None = None
     after: Annotated[int, Field(ge=0)] = 5
     """Chunks of the response, without those of the reasoning, before a fault within the stream."""

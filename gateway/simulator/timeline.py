@@ -1,6 +1,7 @@
 """When each event of a stream is due, and how the stream ends: values in, steps out. Pure; `playback` runs them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import Enum
 from itertools import count
 from random import Random
@@ -10,6 +11,7 @@ from gateway.simulator.errors import RequestError
 from gateway.simulator.formats.base import COMMENT, StreamEncoder
 from gateway.simulator.script import Delta, Script, deltas
 from gateway.simulator.settings import Fault, SimulatorSettings
+from gateway.simulator.stamps import PLACEHOLDER
 
 PING_SECONDS: Final = 0.1
 """Seconds between pings of the fault `pings`; short, so that tests of idle timeouts are quick."""
@@ -57,7 +59,7 @@ def _steps(script: Script, settings: SimulatorSettings, encoder: StreamEncoder) 
                     return
                 fault = None
             chunks_left -= 1
-        yield Step(due, encoder.delta(delta))
+        yield Step(due, encoder.delta(_stamped(delta) if settings.stamp == "on" else delta))
     if fault is not None:
         yield from _fault_steps(fault, due, encoder)
         if fault not in _CONTINUES_AFTER_FAULT:
@@ -78,6 +80,10 @@ def _schedule(script: Script, settings: SimulatorSettings) -> Iterator[tuple[flo
         due = max(due, scheduled + settings.jitter * gap * (random.random() - 0.5))
         yield due, delta
         gap = len(delta.text) * seconds_per_character
+
+
+def _stamped(delta: Delta) -> Delta:
+    return replace(delta, text=PLACEHOLDER + delta.text) if delta.kind == "content" else delta
 
 
 def _fault_steps(fault: Fault, due: float, encoder: StreamEncoder) -> Iterator[Step]:

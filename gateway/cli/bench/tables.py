@@ -59,8 +59,10 @@ def split(
 
 def html_table(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> str:
     """Return a table for the page."""
-    head = "".join(f"<th>{escape(column.title).replace(chr(10), '<br>')}</th>" for column in columns)
+    sides = ["" if column.left else " class=right" for column in columns]
+    named = list(zip(columns, sides, strict=True))
+    head = "".join(f"<th{side}>{escape(column.title).replace(chr(10), '<br>')}</th>" for column, side in named)
     body = "".join(
-        f"<tr>{''.join(f'<td>{escape(column.cell(row))}</td>' for column in columns)}</tr>\n" for row in rows
+        f"<tr>{''.join(f'<td{side}>{escape(column.cell(row))}</td>' for column, side in named)}</tr>\n" for row in rows
     )
     return f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"

@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from gateway.simulator import Simulator
+from gateway.simulator.stamps import read_stamps
 
 MESSAGES = [{"role": "user", "content": "How does a lock in a canal work?"}]
 USAGE = {"prompt_tokens": 8, "completion_tokens": 30, "total_tokens": 38}
@@ -165,6 +166,17 @@ async def test_stream_has_the_order_and_the_text_of_the_service(client: Client) 
     assert (finish.choices[0].delta, finish.choices[0].finish_reason) == ({}, "stop")
     assert (usage.choices, usage.usage) == ([], USAGE)
     assert {chunk.id for chunk in [first, *middle, finish]} == {usage.id}
+
+
+async def test_chunks_tell_when_they_were_sent(client: Client) -> None:
+    before = time.monotonic_ns()
+    *found, _done = await client.events("stamp=on&length=40&speed=2000&ttft=0")
+    sent = read_stamps(content(chunks(found)))
+    assert len(sent) > 5
+    times = [before, *sent, time.monotonic_ns()]
+    assert times == sorted(times)
+    *found, _done = await client.events("length=40&speed=0&ttft=0")
+    assert read_stamps(content(chunks(found))) == []
 
 
 @pytest.mark.parametrize(
