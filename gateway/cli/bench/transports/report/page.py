@@ -28,8 +28,8 @@ METHOD: Final = (
     f"on its sign that chance alone would do that in at most {SIGNIFICANCE:.0%} of all runs (a sign test). With fewer "
     "than eight rounds, no difference can count.",
     "Bytes are those of the sockets: heads of HTTP, frames and TLS are included, those of TCP and IP are not.",
-    "The client is the Python client of Dualstream, and it shares its machine with whatever else runs there: the CPU "
-    "of a browser is another one.",
+    "The client is the Python client of Dualstream, and it shares its machine with all that runs there: the CPU of "
+    "a browser is another one.",
 )
 
 
