@@ -98,6 +98,7 @@ def create_app(
     app.state.hub = hub
     app.state.streams = services.streams
     app.state.reloader = reloader
+    app.state.activity = services.activity
     app.state.replica = replica
     app.state.metrics = metrics
     return app

@@ -67,7 +67,8 @@ export class EventReader {
     const abort = () => connection.abort();
     signal.addEventListener("abort", abort, { once: true });
     try {
-      const response = await this.#session.fetch(path, { signal: connection.signal, headers: { Accept: "text/event-stream", ...headers } });
+      // Without `Accept: text/event-stream`: an EventSource, which sends it, gets a refusal as an event.
+      const response = await this.#session.fetch(path, { signal: connection.signal, headers });
       if (response.status === 204) return;
       this.#handlers.onOpen?.();
       const decoder = new EventStreamDecoder();

@@ -17,6 +17,7 @@ import { Session } from "./session.js";
 import { addViews } from "./views.js";
 
 const HISTORY_MS = 10_000;
+const SILENCE_SECONDS = 1.8; // the gateway sends an event a second while something changes
 const OVERLAP_SECONDS = 300; // what still changes: tokens of answers that run count for the time in which they came
 
 const find = (selector) => /** @type {any} */ (document.querySelector(selector));
@@ -27,6 +28,7 @@ const state = new LiveState();
 const ends = new Ends();
 const gatewayNow = () => seconds() + state.ahead;
 let loaded = false;
+let sampled = 0;
 let history = { buckets: [], bounds: { ttft: [], gaps: [] } };
 
 const detail = new Detail(find("#detail"), session, (id) => ({ row: state.rows.get(id), summary: ends.byId.get(id), speed: state.speedOf(id).now, now: gatewayNow() }));
@@ -47,6 +49,8 @@ const feed = new EventReader(session, () => ({ path: "/api/console/events" }), {
 
 function onFeed(type, data) {
   state.apply(type, data, seconds());
+  state.sample(data.time);
+  sampled = data.time;
   if (data.ended) {
     ends.add(data.ended);
     endsView.show();
@@ -129,7 +133,8 @@ find("#forget-key").addEventListener("click", () => {
 find("#filter-running").addEventListener("input", show);
 setInterval(() => {
   if (!loaded || document.body.dataset.link !== "live") return;
-  state.sample(seconds());
+  // No event comes while nothing changes.
+  if (gatewayNow() - sampled > SILENCE_SECONDS) state.sample(gatewayNow());
   if (!document.hidden) show();
 }, 1000);
 setInterval(() => {

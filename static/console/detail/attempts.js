@@ -9,6 +9,8 @@ import { attemptEnd } from "../format.js";
 const ROW = 40;
 const BAR = 10;
 const AXIS = 18;
+const CHARACTER = 7.4; // mean width in a name
+const MIN_QUEUE_MS = 20; // a shorter wait is no wait
 
 /**
  * @typedef {object} Attempt
@@ -53,15 +55,22 @@ export function drawAttempts(attempts, { queueMs, totalMs, width }) {
   const end = ceiling(totalMs);
   const x = (ms) => round(2 + (Math.min(ms, end) / end) * (width - 4));
   const rows = attempts.map((attempt) => ({ text: attemptText(attempt), parts: partsOf(attempt, totalMs), failed: !["answered", "lost", "cancelled", "", null].includes(attempt.ended) }));
-  if (queueMs >= 1) rows.unshift({ text: `In the queue · ${milliseconds(queueMs)}`, parts: [{ kind: "queued", from: 0, to: queueMs }], failed: false });
+  if (queueMs >= MIN_QUEUE_MS) rows.unshift({ text: `In the queue · ${milliseconds(queueMs)}`, parts: [{ kind: "queued", from: 0, to: queueMs }], failed: false });
   const foot = rows.length * ROW;
   const ticks = [0, end / 2, end].flatMap((ms, index) => [
     { tag: "path", attributes: { d: `M${x(ms)} 0V${foot}`, class: "t-grid" } },
     { tag: "text", text: ms === 0 ? "0" : milliseconds(ms), attributes: { x: x(ms), y: foot + AXIS / 2, class: `a-time ${["a-start", "t-time", "a-end"][index]}` } },
   ]);
   const bars = rows.flatMap(({ text, parts, failed }, index) => [
-    { tag: "text", text, attributes: { x: 2, y: index * ROW + 12, class: `a-name${failed ? " a-bad" : ""}` } },
+    { tag: "text", text: shorten(text, Math.floor(width / CHARACTER)), attributes: { x: 2, y: index * ROW + 12, class: `a-name${failed ? " a-bad" : ""}` } },
     ...parts.map(({ kind, from, to }) => ({ tag: "rect", attributes: { x: x(from), y: index * ROW + 23, width: Math.max(1.5, round(x(to) - x(from))), height: BAR, rx: 2, class: `a-${kind}${failed && kind !== "queued" ? " a-failed" : ""}` } })),
   ]);
   return { height: foot + AXIS, shapes: [...ticks, ...bars] };
+}
+
+/** Leave out the middle of a text that is too long: its end says how an attempt ended. */
+function shorten(text, length) {
+  if (text.length <= length) return text;
+  const end = Math.ceil(length * 0.4);
+  return `${text.slice(0, length - end - 1)}…${text.slice(-end)}`;
 }

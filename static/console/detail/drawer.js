@@ -246,7 +246,7 @@ function endFacts({ principal, provider, source, metrics, usage, cost_usd: cost,
   return [
     ["Principal", principal], ["Provider", provider ?? "none"], ["Started by", `${transportName(source.transport)}, ${source.dialect}`],
     ["Viewers", viewersText(views)], ["Resumes", resumes ? number(resumes) : ""], ["Ended", clockTime(ended)], ["Duration", milliseconds(metrics.duration_ms)],
-    ["First token", milliseconds(metrics.ttft_ms)], ["Queue", metrics.queue_ms >= 1 ? milliseconds(metrics.queue_ms) : ""],
+    ["First token", milliseconds(metrics.ttft_ms)], ["Queue", metrics.queue_ms >= 20 ? milliseconds(metrics.queue_ms) : ""],
     ["Tokens in", `${about}${number(usage.input_tokens)}`], ["Tokens out", `${about}${number(usage.output_tokens)}`], ["Cost", dollars(cost)],
     ["Finish reason", finish], ["Interrupted by", by], ["Stopped within", cancel === null ? "" : milliseconds(cancel)], ["Request", request], ["Gateway", gateway],
   ];

@@ -6,7 +6,7 @@ import { UNKNOWN, counted, milliseconds, number } from "../../common/units.js";
 import { compact, dollars } from "../format.js";
 import { STEP, codeCount, countOf, frequentCodes, quantileOf, total } from "./series.js";
 
-const CODE_COLOURS = ["c1", "c2", "c3", "c4", "c5"];
+const CODE_COLOURS = ["bad", "c3", "c4", "c1", "c5"];
 
 /**
  * @typedef {object} Reading
@@ -46,7 +46,7 @@ const tokens = {
 };
 
 const errors = {
-  id: "errors", title: "Errors", kind: "columns", format: (value) => String(Math.round(value)),
+  id: "errors", title: "Errors", kind: "columns", format: (value) => (Number.isInteger(value) ? number(value) : ""),
   read: (minutes) => {
     const hour = total(minutes);
     const ends = hour.complete + hour.interrupted + hour.error;
@@ -62,16 +62,16 @@ const cost = {
   read: (minutes) => {
     const hour = total(minutes);
     const unknown = hour.unpriced > 0 ? ` · ${counted(hour.unpriced, "answer")} without a known price` : "";
-    const series = [{ name: "Cost per minute", colour: "c1", values: minutes.map((minute) => minute.cost_usd) }];
+    const series = [{ name: "Dollars", colour: "c1", values: minutes.map((minute) => minute.cost_usd) }];
     return { series, value: dollars(hour.cost_usd), note: `in the hour${unknown}`, summary: `Cost in the last hour: ${dollars(hour.cost_usd)}${unknown}.` };
   },
 };
 
 const saved = {
-  id: "saved", title: "Saved by interrupts", kind: "columns", format: (value) => `${compact(value)} tokens`,
+  id: "saved", title: "Saved by interrupts", kind: "columns", format: compact,
   read: (minutes) => {
     const hour = total(minutes);
-    const series = [{ name: "Saved per minute", colour: "c2", values: minutes.map((minute) => minute.saved_tokens) }];
+    const series = [{ name: "Tokens saved", colour: "c2", values: minutes.map((minute) => minute.saved_tokens) }];
     const note = `about ${counted(hour.saved_tokens, "token")} · ${counted(hour.interrupted, "interrupt")}`;
     return { series, value: dollars(hour.saved_usd), note, summary: `Saved by interrupts in the last hour: ${dollars(hour.saved_usd)}, ${note}.` };
   },

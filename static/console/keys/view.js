@@ -4,7 +4,7 @@
 
 import { element, setText } from "../../common/dom.js";
 import { number } from "../../common/units.js";
-import { compact, dollars } from "../format.js";
+import { age, compact, dollars } from "../format.js";
 import { askToRevoke, editKey, showSecret } from "./dialogs.js";
 import { budgetShare, dayOf } from "./model.js";
 
@@ -57,7 +57,7 @@ export class KeysView {
     const cells = [
       [element("span", { className: "main", textContent: name }), element("span", { className: "sub", textContent: id })], [rights],
       [today ? number(today.requests) : "–"], [today ? `${compact(today.input_tokens)} / ${compact(today.output_tokens)}` : "–"], costCell(key),
-      [dayOf(used) || "not yet"], [dayOf(expires) || "never"],
+      [used ? `${age((Date.now() - Date.parse(used)) / 1000)} ago` : "not yet"], [dayOf(expires) || "never"],
       editable ? [this.#action("Change", `Change ${name}`, () => this.#edit(key)), this.#action("Revoke", `Revoke ${name}`, () => this.#revoke(key), "danger")] : [element("span", { className: "sub", textContent: "in the configuration" })],
     ];
     return element("tr", {}, ...cells.map((cell, index) => element("td", { className: COLUMNS[index][1] }, ...cell)));
