@@ -152,11 +152,13 @@ docs: $(VENV)/docs ## build the documentation as a site, build/docs/index.html; 
 diagrams: $(VENV)/test programs ## draw the diagrams of the documentation, in docs/images/diagrams
 	$(BIN)/python -m tests.integration.diagrams
 
-screenshot: $(VENV)/test programs ## regenerate the picture of the demo page
+screenshot: $(VENV)/test programs ## regenerate the pictures of the demo page and of the console
 	$(BIN)/python -m tests.integration.screenshot docs/images/demo.png
+	$(BIN)/python -m tests.integration.screenshot_console docs/images
 
-screenshots: $(VENV)/test programs ## take pictures of the demo page in five sizes, light and dark (SHOTS=build/screenshots)
+screenshots: $(VENV)/test programs ## take pictures of both pages in five sizes, light and dark (SHOTS=build/screenshots)
 	$(BIN)/python -m tests.integration.screenshot --all $(SHOTS)
+	$(BIN)/python -m tests.integration.screenshot_console --all $(SHOTS)
 
 screenshots-examples: $(VENV)/test programs ## regenerate the pictures of the examples
 	$(BIN)/python -m tests.integration.screenshot_examples docs/images/examples

@@ -2,17 +2,22 @@
 
 import time
 from collections.abc import Callable, Mapping
+from math import inf
+from typing import Final
 
 from gateway.telemetry.history import EndFacts, History, Output, Totals
 from gateway.telemetry.observer import Observer
 from gateway.telemetry.recent import Recent
 from gateway.telemetry.summary import GenerationSummary
 
+SAMPLE_SECONDS: Final = 5.0
+"""Time between two samples at least, unless the history is read: summing up many series takes milliseconds."""
+
 
 class Activity(Observer):
     """Keeps what the console shows of the past. `unix` returns seconds since 1970.
 
-    Nothing is computed between ends: `totals` is called at each of them, and when the history is read.
+    Nothing is computed between ends: `totals` is called at them, and when the history is read.
     """
 
     def __init__(self, unix: Callable[[], float] = time.time) -> None:
@@ -21,6 +26,7 @@ class Activity(Observer):
         self.totals: Callable[[], Totals] = Totals
         """Returns what is counted elsewhere since the start of the process."""
         self._unix = unix
+        self._sampled_at = -inf
         self._viewers: dict[str, dict[str, int]] = {}
 
     def on_viewer(self, generation_id: str, transport: str, *, resumed: bool) -> None:
@@ -41,7 +47,8 @@ class Activity(Observer):
 
     def on_end(self, summary: GenerationSummary) -> None:
         """Keep an end."""
-        self.sample()
+        if self._unix() - self._sampled_at >= SAMPLE_SECONDS:
+            self.sample()
         self.recent.add(summary)
         self.history.record_end(_facts(summary))
 
@@ -51,7 +58,8 @@ class Activity(Observer):
 
     def sample(self) -> None:
         """Add what was counted elsewhere to the history."""
-        self.history.sample(self._unix(), self.totals())
+        self._sampled_at = self._unix()
+        self.history.sample(self._sampled_at, self.totals())
 
 
 def _facts(summary: GenerationSummary) -> EndFacts:

@@ -1,7 +1,7 @@
 """The last hour in steps of ten seconds, as the console charts it. Pure.
 
-Memory is bounded: 360 buckets, each with two histograms of about 30 counts and a count for each code of the protocol,
-some 0.5 MB when every bucket has all of them.
+Memory is bounded: 360 buckets, each with two histograms of about 30 counts and a count for each code of the protocol:
+1.6 MB at most, when every bucket has all of them.
 """
 
 from bisect import bisect_left

@@ -27,6 +27,8 @@ from gateway.pipeline.records import Record
 from gateway.replicas.generations import Generations
 from gateway.telemetry.activity import Activity
 from gateway.telemetry.history import Bucket, Output, Totals, merge
+from gateway.telemetry.metrics import names
+from gateway.telemetry.metrics.metrics import Metrics
 from gateway.telemetry.recent import MAX_RECENT
 from gateway.telemetry.summary import GenerationSummary
 
@@ -36,6 +38,9 @@ HISTORY_ACTION: Final = "console.history"
 ASK_SECONDS: Final = 2.0
 """Time in which another gateway must answer."""
 
+GAP_BOUNDS_MS: Final = tuple(round(bound * 1000, 6) for bound in names.CHUNK_GAP.buckets)
+"""Upper bounds of the counts of gaps between chunks in the history."""
+
 _BUCKETS: Final = TypeAdapter(list[Bucket])
 _SUMMARY: Final = TypeAdapter(GenerationSummary)
 
@@ -43,12 +48,15 @@ _SUMMARY: Final = TypeAdapter(GenerationSummary)
 class Console:
     """What the routes of the console show. While nobody watches, nothing is computed here."""
 
-    def __init__(self, generations: Generations, activity: Activity, streams: Streams, clock: Clock) -> None:
+    def __init__(
+        self, generations: Generations, activity: Activity, metrics: Metrics, streams: Streams, clock: Clock
+    ) -> None:
         self.ticker = Ticker(self._collect, clock)
         self.ticker.on_idle = self._forget
         self._generations = generations
         self._hub = generations.hub
         self._activity = activity
+        self._metrics = metrics
         self._streams = streams
         self._clock = clock
         self._shift = clock.unix() - clock.now()
@@ -83,7 +91,6 @@ class Console:
     # While consoles are open.
 
     async def _collect(self) -> View:
-        self._activity.sample()
         others = await self._ask(self._numbers)
         part = self._part(self._numbers.get("", 0))
         self._numbers[""] = part.number
@@ -113,7 +120,6 @@ class Console:
     async def _answer_view(self, arguments: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
         numbers = arguments.get("numbers")
         number = numbers.get(self._generations.name) if isinstance(numbers, dict) else None
-        self._activity.sample()
         return encode_part(self._part(number if isinstance(number, int) else 0))
 
     async def _answer_history(self, arguments: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
@@ -188,7 +194,7 @@ class Console:
 
     def _totals(self) -> Totals:
         savings = self._hub.statistics.savings
-        return Totals((), savings.tokens, savings.cost_usd)
+        return Totals(self._metrics.registry.total(names.CHUNK_GAP).counts, savings.tokens, savings.cost_usd)
 
 
 @cache

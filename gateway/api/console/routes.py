@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from gateway.api.console.console import Console
+from gateway.api.console.console import GAP_BOUNDS_MS, Console
 from gateway.api.console.stream import ConsoleStream
 from gateway.api.context import principal
 from gateway.api.responses import STREAM_HEADERS, json_response
@@ -21,7 +21,9 @@ class ConsoleRoutes:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._console = Console(services.generations, services.activity, services.streams, services.clock)
+        self._console = Console(
+            services.generations, services.activity, services.metrics, services.streams, services.clock
+        )
 
     def routes(self) -> Sequence[BaseRoute]:
         """Return the routes."""
@@ -45,7 +47,7 @@ class ConsoleRoutes:
         body = {
             "bucket_seconds": BUCKET_SECONDS,
             "bounds_ms": BOUNDS_MS,
-            "gap_bounds_ms": BOUNDS_MS,
+            "gap_bounds_ms": GAP_BOUNDS_MS,
             "buckets": buckets,
             "missing": missing,
         }

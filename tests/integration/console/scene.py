@@ -16,6 +16,7 @@ from typing import Final
 import uvicorn
 
 from gateway.admission.limits import PrincipalLimits
+from gateway.api.console.console import GAP_BOUNDS_MS
 from gateway.app.factory import create_app
 from gateway.config import load
 from gateway.security.api_keys import ApiKey, StoredKey, hash_secret
@@ -23,7 +24,7 @@ from gateway.security.key_file import write_keys
 from gateway.security.principals import Role
 from gateway.server.uvicorn_config import server_config
 from gateway.telemetry.activity import Activity
-from gateway.telemetry.history import BOUNDS_MS, BUCKET_SECONDS, BUCKETS, EndFacts, Output, Totals
+from gateway.telemetry.history import BUCKET_SECONDS, BUCKETS, EndFacts, Output, Totals
 
 CONFIGURATION: Final = """
 keys_file = "keys.toml"
@@ -76,14 +77,11 @@ upstream_model = "sim?fault=400&ttft=40"
 """
 
 KEYS: Final[Mapping[str, tuple[ApiKey, frozenset[Role], float | None]]] = {
-    name: (ApiKey((name * 8)[:8], letter * 43), frozenset(roles), budget)
-    for name, letter, roles, budget in (
-        ("alice", "a", (), 5.0),
-        ("support", "s", (), 20.0),
-        ("research", "r", ("observe",), None),
-        ("nightly", "n", (), 0.05),
-        ("ops", "o", ("operate",), None),
-    )
+    "alice": (ApiKey("aLiCe4Kq", "a" * 43), frozenset(), 5.0),
+    "support": (ApiKey("sUpP0rtX", "s" * 43), frozenset(), 20.0),
+    "research": (ApiKey("r3SeArcH", "r" * 43), frozenset({"observe"}), None),
+    "nightly": (ApiKey("nIgHt1yZ", "n" * 43), frozenset(), 0.05),
+    "ops": (ApiKey("0pSk3yQw", "o" * 43), frozenset({"operate"}), None),
 }
 """The key, the roles and the budget of each client. These keys are of this gateway alone."""
 
@@ -120,7 +118,7 @@ def _stored(name: str, now: float) -> StoredKey:
 
 def seed_hour(activity: Activity, now: float) -> None:
     """Add a plausible hour before a time: load that comes and goes, and one provider that failed for some minutes."""
-    chance, totals = random.Random(17), Totals([0] * (len(BOUNDS_MS) + 1))
+    chance, totals = random.Random(17), Totals([0] * (len(GAP_BOUNDS_MS) + 1))
     for bucket in range(BUCKETS):
         at = now - (BUCKETS - bucket) * BUCKET_SECONDS
         minute = bucket * BUCKET_SECONDS / 60
@@ -134,7 +132,9 @@ def seed_hour(activity: Activity, now: float) -> None:
     # What follows is counted from where the hour ends.
     count = activity.totals
     activity.totals = lambda: Totals(
-        totals.gaps, totals.saved_tokens + count().saved_tokens, totals.saved_usd + count().saved_usd
+        [seeded + counted for seeded, counted in zip(totals.gaps, count().gaps, strict=True)],
+        totals.saved_tokens + count().saved_tokens,
+        totals.saved_usd + count().saved_usd,
     )
 
 
@@ -156,7 +156,7 @@ def _grown(chance: random.Random, totals: Totals, load_factor: float) -> Totals:
     gaps = list(totals.gaps)
     for _ in range(60):
         gap = chance.lognormvariate(3.0, 0.5) * (0.7 + 0.4 * load_factor)
-        gaps[sum(bound < gap for bound in BOUNDS_MS)] += 1
+        gaps[sum(bound < gap for bound in GAP_BOUNDS_MS)] += 1
     saved = chance.randrange(0, 900) if chance.random() < 0.12 else 0
     return Totals(gaps, totals.saved_tokens + saved, totals.saved_usd + saved * 9e-6)
 

@@ -46,6 +46,9 @@ async def test_the_past_is_read_as_documents(clients: Clients, served: Served) -
     await viewer.start(BODY)
     await served.called()
     served.upstream.last.send("Hello")
+    await viewer.until("chunk")
+    served.clock.advance(0.5)
+    served.upstream.last.send(" there")
     served.upstream.last.finish()
     await viewer.to_end()
     async with clients.named("operator").get("/api/console/recent") as response:
@@ -59,6 +62,11 @@ async def test_the_past_is_read_as_documents(clients: Clients, served: Served) -
         history = await response.json()
     assert [(bucket["at"], bucket["complete"]) for bucket in history["buckets"]] == [(1000, 1)]
     assert history["missing"] == []
+    [bucket] = history["buckets"]
+    assert (sum(bucket["ttft"]), sum(bucket["gaps"])) == (1, 1)
+    assert len(bucket["gaps"]) == len(history["gap_bounds_ms"]) + 1
+    within = history["gap_bounds_ms"][bucket["gaps"].index(1)]
+    assert 500 <= within < 1000
     async with clients.named("operator").get("/api/console/history?after=1010") as response:
         assert (await response.json())["buckets"] == []
 
