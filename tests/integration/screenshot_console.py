@@ -15,7 +15,7 @@ from tests.integration.console.clients import reading
 from tests.integration.console.page import ConsolePage, scene
 from tests.integration.screenshot import SIZES
 
-DOCS_SIZE: Final = (1440, 1200)
+DOCS_SIZE: Final = (1440, 1330)
 SETTLE_SECONDS: Final = 12.0
 """Time after which answers run, some have ended, and each row has a history of its speed."""
 

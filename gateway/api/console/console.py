@@ -46,7 +46,7 @@ _SUMMARY: Final = TypeAdapter(GenerationSummary)
 
 
 class Console:
-    """What the routes of the console show. While nobody watches, nothing is computed here."""
+    """What the routes of the console show. Without a console, nothing is computed here."""
 
     def __init__(
         self, generations: Generations, activity: Activity, metrics: Metrics, streams: Streams, clock: Clock
@@ -105,7 +105,7 @@ class Console:
 
     async def _ask(self, numbers: Mapping[str, int]) -> dict[str, Part]:
         """Return the parts of the other gateways; of one that does not answer, the last one."""
-        # One answer to all: each gateway is told what is known of its ends.
+        # One answer to all: each gateway gets the number of its newest end that is known.
         known: dict[str, JsonValue] = {**numbers}
         answers = await self._generations.ask_all(VIEW_ACTION, {"numbers": known}, ASK_SECONDS)
         found: dict[str, Part] = {}

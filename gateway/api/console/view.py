@@ -7,7 +7,7 @@ from typing import Final, Literal
 from pydantic import JsonValue, TypeAdapter
 
 MAX_ROWS: Final = 500
-"""Number of running generations that are listed, the newest ones; of the others, the number is told."""
+"""Number of running generations that are listed, the newest ones; the others are counted."""
 
 Summary = Mapping[str, JsonValue]
 """A generation that has ended."""

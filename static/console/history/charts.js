@@ -4,8 +4,9 @@
 
 import { UNKNOWN, counted, milliseconds, number } from "../../common/units.js";
 import { compact, dollars } from "../format.js";
-import { STEP, codeCount, countOf, frequentCodes, quantileOf, total } from "./series.js";
+import { codeCount, countOf, frequentCodes, quantileOf, total } from "./series.js";
 
+const MIN_SECONDS = 12; // of a minute, for a rate
 const CODE_COLOURS = ["bad", "c3", "c4", "c1", "c5"];
 
 /**
@@ -40,7 +41,7 @@ const tokens = {
   read: (minutes) => {
     const hour = total(minutes).output_tokens;
     const value = compact(Math.round(hour));
-    const series = [{ name: "Tokens per second", colour: "c1", values: minutes.map((minute) => minute.output_tokens / STEP) }];
+    const series = [{ name: "Tokens per second", colour: "c1", values: minutes.map(rate) }];
     return { series, value, note: "in the hour", summary: `Output tokens in the last hour: ${number(Math.round(hour))}.` };
   },
 };
@@ -76,6 +77,9 @@ const saved = {
     return { series, value: dollars(hour.saved_usd), note, summary: `Saved by interrupts in the last hour: ${dollars(hour.saved_usd)}, ${note}.` };
   },
 };
+
+/** Tokens per second. Of a minute that has just begun, none is known. */
+const rate = ({ output_tokens: count, seconds }) => (seconds < MIN_SECONDS ? null : count / seconds);
 
 const percent = (share) => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 

@@ -8,6 +8,7 @@ export const STEPS = 60;
 /**
  * @typedef {object} Minute
  * @property {number} at its beginning, in seconds since 1970
+ * @property {number} seconds how much of it is over
  * @property {number} complete
  * @property {number} interrupted
  * @property {number} error
@@ -23,7 +24,7 @@ export const STEPS = 60;
 
 const SUMS = ["complete", "interrupted", "error", "output_tokens", "cost_usd", "unpriced", "saved_tokens", "saved_usd"];
 
-const emptyMinute = (at) => ({ at, codes: {}, ttft: [], gaps: [], ...Object.fromEntries(SUMS.map((name) => [name, 0])) });
+const emptyMinute = (at) => ({ at, seconds: STEP, codes: {}, ttft: [], gaps: [], ...Object.fromEntries(SUMS.map((name) => [name, 0])) });
 
 /**
  * Return the last hour in minutes, oldest first; those without a bucket are empty.
@@ -38,6 +39,7 @@ export function minutesOf(buckets, now) {
     const index = STEPS - 1 - (last - Math.floor(bucket.at / STEP) * STEP) / STEP;
     if (minutes[index]) addTo(minutes[index], bucket);
   }
+  minutes[STEPS - 1].seconds = now - last;
   return minutes;
 }
 
