@@ -60,5 +60,6 @@ html_theme_options = {
         "color-background-secondary": "#171b22",
     },
 }
-pygments_style = "friendly"
-pygments_dark_style = "github-dark"
+# Both have the contrast of WCAG AAA.
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"

@@ -21,6 +21,8 @@ INDEX = "docs/index"
 LINK = re.compile(r"\[([^\]]+)\]\(([^)#\s]+\.md)\)")
 PROSE = 40
 """Characters of a cell from which on its table is shown as a list on a narrow screen."""
+WIDE = 5
+"""Columns from which on a table has small text."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +77,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("source-read", add_navigation)
     app.connect("doctree-read", replace_links_to_folders)
     app.connect("doctree-resolved", label_cells)
+    # After the theme, which makes the tree.
+    app.connect("html-page-context", add_heading_levels, priority=900)
     app.connect("build-finished", list_external_links)
     app.set_translator("html", Translator)
     app.add_lexer("jsx", JsxTextLexer)
@@ -105,7 +109,7 @@ def replace_links_to_folders(app: Sphinx, tree: nodes.document) -> None:
 
 
 def label_cells(app: Sphinx, tree: nodes.document, name: str) -> None:
-    """Label each cell of a table with the heading of its column, and mark tables of sentences as `prose`."""
+    """Label each cell of a table with the heading of its column, and mark tables of sentences, and wide ones."""
     for table in tree.findall(nodes.table):
         heads = [entry.astext() for row in table.findall(nodes.thead) for entry in row.findall(nodes.entry)]
         cells = [[*row.findall(nodes.entry)] for body in table.findall(nodes.tbody) for row in body.findall(nodes.row)]
@@ -114,6 +118,14 @@ def label_cells(app: Sphinx, tree: nodes.document, name: str) -> None:
                 entry["label"] = label
         if any(len(entry.astext()) > PROSE for row in cells for entry in row):
             table["classes"].append("prose")
+        if len(heads) >= WIDE:
+            table["classes"].append("wide")
+
+
+def add_heading_levels(app: Sphinx, page: str, template: str, context: dict[str, object], tree: object) -> None:
+    """Complete the headings of the navigation: WAI-ARIA requires a level, which Sphinx does not write."""
+    navigation = str(context.get("furo_navigation_tree", ""))
+    context["furo_navigation_tree"] = navigation.replace('role="heading"', 'role="heading" aria-level="2"')
 
 
 def list_external_links(app: Sphinx, failure: Exception | None) -> None:

@@ -10,6 +10,8 @@ from typing import Final
 import pytest
 from selenium.webdriver import Chrome
 
+from tests.integration.browser import wait_until
+from tests.integration.npm import npm_set
 from tests.integration.processes import CHECKOUT, missing
 
 SITE: Final = CHECKOUT / "docs" / "site"
@@ -62,6 +64,31 @@ def test_external_links_are_listed(site: Path) -> None:
     links = (site.parent / "external-links.txt").read_text("utf-8").splitlines()
     assert links
     assert all(link.startswith("http") for link in links)
+
+
+AXE: Final = """
+const [source, done] = arguments;
+(0, eval)(source);
+axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => {
+  done(violations.map(({ id, nodes }) => [id, ...nodes.slice(0, 3).map(({ target }) => String(target))]));
+});
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("page", ["docs/index", "docs/guides/first-chat"])
+def test_axe_finds_nothing(site: Path, driver: Chrome, page: str, scheme: str) -> None:
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    driver.get((site / f"{page}.html").as_uri())
+    axe = npm_set("accessibility").file("axe-core/axe.min.js").read_text("utf-8")
+    assert driver.execute_async_script(AXE, axe) == []
+
+
+def test_the_search_works_without_a_server(site: Path, driver: Chrome) -> None:
+    driver.get(f"{(site / 'search.html').as_uri()}?q=interrupt")
+    found = "return document.querySelectorAll('#search-results li').length"
+    wait_until(lambda: driver.execute_script(found) > 3, lambda: driver.page_source[-2000:])
 
 
 @pytest.mark.parametrize("page", WIDE)

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from selenium.webdriver import Chrome
 
-from tests.integration.processes import CHECKOUT, program
+from tests.integration.browser import read_json, wait_until
+from tests.integration.processes import CHECKOUT, Server, program
 from tests.integration.starts import free_port
 
 PORTS: Final = ("8080", "8081", "8082", "9091", "9092", "6390")
@@ -131,3 +133,15 @@ def test_the_commands_print_what_the_page_says(printed: dict[str, str], page: st
     for text in EXPECTED[page]:
         position = printed[page].find(text, position)
         assert position >= 0, f"{text!r} is missing in:\n{printed[page]}"
+
+
+def test_the_page_of_the_vietnamese_quickstart_stops(driver: Chrome, plain_gateway: Server) -> None:
+    (script,) = re.findall(r"```js\n(.*?)```", (CHECKOUT / "docs/vi/quickstart.md").read_text("utf-8"), re.DOTALL)
+    driver.get(f"{plain_gateway.url}/health")
+    driver.execute_script(script)
+    read_text = "return document.querySelector('p').textContent"
+    wait_until(lambda: len(driver.execute_script(read_text)) > 60, lambda: driver.page_source)
+    driver.find_element("xpath", "//button[text()='Dừng']").click()
+    stats = f"{plain_gateway.url}/api/stats"
+    wait_until(lambda: read_json(stats)["running"] == 0, lambda: read_json(stats))
+    assert len(driver.execute_script(read_text)) < 600
