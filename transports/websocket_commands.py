@@ -12,9 +12,10 @@ from gateway.admission.streams import Stream
 from gateway.api.requests import parse_json, request_id
 from gateway.api.resumes import counted_resume
 from gateway.api.services import Services
-from gateway.api.start_source import start_source
+from gateway.api.start_source import source_of, start_source
 from gateway.api.streams import claim_stream
 from gateway.generation.generation import Generation
+from gateway.generation.source import StartSource
 from gateway.pipeline.hub import new_id
 from gateway.protocol.commands import (
     COMMANDS,
@@ -251,13 +252,20 @@ class WebSocketCommands:
             command.as_request(),
             request_id=self._request_id or new_id("r"),
             principal=principal,
-            source=self._source,
+            source=self._source_of(command),
             idempotency_key=command.idempotency_key,
         )
         self._viewer.attach(generation, 0)
         # The ack comes before the events: `follow` writes them.
         await self._acknowledge(command, generation)
         self._viewer.follow()
+
+    def _source_of(self, command: StartCommand) -> StartSource:
+        """Return the source of a start: the trace is that of the command, or else that of the handshake."""
+        if command.traceparent is None:
+            return self._source
+        headers = {"traceparent": command.traceparent, "tracestate": command.tracestate or ""}
+        return source_of(headers, self._source.transport, self._source.dialect)
 
     async def _attach(self, command: AttachCommand, principal: Principal) -> None:
         after = command.after

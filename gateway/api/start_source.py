@@ -7,9 +7,7 @@ from starlette.requests import HTTPConnection
 
 from gateway.api.context import dialect_of
 from gateway.generation.source import StartSource
-
-MAX_TRACE_HEADER: Final = 512
-"""Maximum characters of a trace header: `traceparent` has 55, and 512 of `tracestate` are passed on at least."""
+from gateway.protocol.commands import MAX_TRACE_LENGTH
 
 NATIVE: Final = "native"
 """Name of our own protocol among the dialects."""
@@ -27,6 +25,6 @@ def source_of(headers: Mapping[str, str], transport: str, dialect: str) -> Start
     Headers of W3C Trace Context that are too long are ignored.
     """
     traceparent, tracestate = headers.get("traceparent", ""), headers.get("tracestate", "")
-    if not traceparent or len(traceparent) > MAX_TRACE_HEADER:
+    if not traceparent or len(traceparent) > MAX_TRACE_LENGTH:
         return StartSource(transport, dialect)
-    return StartSource(transport, dialect, traceparent, tracestate if len(tracestate) <= MAX_TRACE_HEADER else "")
+    return StartSource(transport, dialect, traceparent, tracestate if len(tracestate) <= MAX_TRACE_LENGTH else "")

@@ -306,9 +306,10 @@ class UpstreamCall:
         names = (self.target.name, self._model)
         if circuit is Circuit.OPEN:
             wait, code = self.target.breaker.ready_at(self._clock.now()) - self._clock.now(), failure and failure.code
-            fields = log_fields("circuit_opened", provider=names[0], model=names[1], seconds=round(wait, 1), code=code)
+            seconds = round(wait, 1)
+            fields = log_fields("circuit_opened", provider=names[0], model=names[1], seconds=seconds, code=code)
             message = "%s, model %s: circuit opened for %g s, last failure %s"
-            logger.warning(message, *names, wait, code, extra=fields)
+            logger.warning(message, *names, seconds, code, extra=fields)
         else:
             fields = log_fields("circuit_closed", provider=names[0], model=names[1])
             logger.warning("%s, model %s: circuit closed", *names, extra=fields)

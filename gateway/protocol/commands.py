@@ -227,8 +227,15 @@ class Command(StrictModel):
     id: Annotated[str, Field(max_length=MAX_ID_LENGTH)] | int | None = None
 
 
+MAX_TRACE_LENGTH = 512
+"""Maximum characters of `traceparent`, which has 55, and `tracestate`, of which 512 are passed on at least."""
+
+
 class StartCommand(StartRequest, Command):
-    """`start`: the fields of the POST body, and an idempotency key."""
+    """`start`: the fields of the POST body, and what a POST has as headers: an idempotency key, and its trace.
+
+    A socket carries many generations, each of which may belong to another trace (W3C Trace Context).
+    """
 
     advice: ClassVar[Mapping[str, str]] = {
         name: advice for name, advice in StartRequest.advice.items() if name not in {"type", "id", "idempotency_key"}
@@ -236,6 +243,8 @@ class StartCommand(StartRequest, Command):
 
     type: Literal["start"]
     idempotency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    traceparent: Annotated[str, Field(max_length=MAX_TRACE_LENGTH)] | None = None
+    tracestate: Annotated[str, Field(max_length=MAX_TRACE_LENGTH)] | None = None
 
     def as_request(self) -> StartRequest:
         """Return the fields of the POST body alone."""

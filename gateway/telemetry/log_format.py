@@ -6,6 +6,7 @@ another record (CWE-117), and an escape sequence would control the terminal of t
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -19,12 +20,18 @@ LogFormat = Literal["console", "json"]
 NOT_LOGGED: Final = "not_logged"
 """Attribute of a record: how many like it were left out before it; see `RateFilter`."""
 
+SHOWS_FIELDS: Final = "shows_fields"
+"""Attribute of a record whose message does not say what its fields say: the console form appends them."""
+
 _INDENT: Final = "    "
+
+_BARE: Final = re.compile(r"[\w.:/@+-]+", re.ASCII)
+"""A value that needs no quotes."""
 
 _STANDARD: Final = frozenset({*vars(logging.LogRecord("", 0, "", 0, "", (), None)), "message", "asctime"})
 """Attributes of every record; all others are fields."""
 
-_OWN: Final = ("time", "level", "logger", "pid", EVENT, "message", "exception", "stack")
+_OWN: Final = ("time", "level", "logger", "pid", EVENT, "message", "exception", "stack", SHOWS_FIELDS)
 """Keys of a JSON line that no field can replace."""
 
 
@@ -40,7 +47,10 @@ class ConsoleFormatter(logging.Formatter):
         """Return the text of a record, with its traceback if there is one."""
         process = f" {record.process}" if self._shows_process else ""
         head = f"{timestamp(record.created)} {record.levelname}{process} {record.name}: "
-        parts = [head + record.getMessage() + _left_out(record), *self._details(record)]
+        message = record.getMessage()
+        if hasattr(record, SHOWS_FIELDS):
+            message += f": {as_text(fields_of(record))}"
+        parts = [head + message + _left_out(record), *self._details(record)]
         return f"\n{_INDENT}".join(map(escape, "\n".join(parts).split("\n")))
 
     def _details(self, record: logging.LogRecord) -> Iterator[str]:
@@ -78,6 +88,13 @@ def fields_of(record: logging.LogRecord) -> Mapping[str, object]:
     return {name: value for name, value in vars(record).items() if name not in _STANDARD}
 
 
+def as_text(fields: Mapping[str, object]) -> str:
+    """Return fields as `name=value`, separated by spaces; those that are None are left out, and so is the event."""
+    hidden = {EVENT, NOT_LOGGED, SHOWS_FIELDS}
+    shown = {name: value for name, value in fields.items() if value is not None and name not in hidden}
+    return " ".join(f"{name}={_value(value)}" for name, value in shown.items())
+
+
 def timestamp(seconds: float) -> str:
     """Return a time in seconds since 1970 as ISO 8601 in UTC, with milliseconds."""
     moment = datetime.fromtimestamp(seconds, UTC)
@@ -107,6 +124,13 @@ def _encode(line: Mapping[str, object]) -> str:
         return _dumps(line).decode()
     except TypeError:
         return _dumps({_as_text(name): _encodable(value) for name, value in line.items()}).decode()
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.9f}".rstrip("0").rstrip(".")
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _dumps(value: object) -> bytes:

@@ -11,11 +11,12 @@ from gateway.clock import Clock
 from gateway.generation.attempt import Attempt
 from gateway.generation.generation import Generation
 from gateway.generation.source import StartSource
-from gateway.log_fields import EVENT, log_fields
+from gateway.log_fields import log_fields
 from gateway.log_throttle import INTERVAL, CountingLogThrottle, KeyedLogThrottle
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.security.principals import Principal
-from gateway.telemetry.log_generation import as_text, cut, generation_fields
+from gateway.telemetry.log_format import SHOWS_FIELDS
+from gateway.telemetry.log_generation import cut, generation_fields
 from gateway.telemetry.observer import Observer
 from gateway.telemetry.summary import GenerationSummary
 
@@ -128,17 +129,10 @@ class LogObserver(Observer):
         content = self._contents.pop(summary.id, None)
         if not logger.isEnabledFor(logging.INFO):
             return
-        fields = generation_fields(summary, with_content=self._log_content)
-        message = as_text({name: value for name, value in fields.items() if name not in {EVENT, "end"}})
-        if content is None:
-            logger.info("%s: %s", summary.end.value, message, extra=fields)
-            return
-        text = cut(content.generation.log.text())
-        logger.info(
-            "%s: %s\nprompt: %s\ntext: %s",
-            *(summary.end.value, message, content.prompt, text),
-            extra={**fields, "prompt": content.prompt, "text": text},
-        )
+        fields = {**generation_fields(summary, with_content=self._log_content), SHOWS_FIELDS: True}
+        if content is not None:
+            fields |= {"prompt": content.prompt, "text": cut(content.generation.log.text())}
+        logger.info("generation ended", extra=fields)
 
     def on_surrendered(self, generation: Generation) -> None:
         """Forget a generation that ends elsewhere."""
@@ -150,4 +144,4 @@ class LogObserver(Observer):
     def _log_spent_budget(self, principal: str, reason: str) -> None:
         if self._budgets.is_due(principal, self._clock.now()):
             fields = log_fields("budget_spent", principal=principal, reason=reason)
-            logger.warning("the budget of %s: %s", principal, reason, extra=fields)
+            logger.warning("%s has spent its budget: %s", principal, reason, extra=fields)

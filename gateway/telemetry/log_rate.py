@@ -54,7 +54,8 @@ class RateFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Return True if a record is to be logged. The one after those that were left out gets their number."""
         event = getattr(record, EVENT, None)
-        if event in UNLIMITED:
+        # Who asks for the steps of each generation asks for all of them.
+        if event in UNLIMITED or record.levelno <= logging.DEBUG:
             return True
         # A record without an event is of a library: its messages may be any text, its logger and level can't.
         kind, now = (event if isinstance(event, str) else record.name, record.levelno), self._now()

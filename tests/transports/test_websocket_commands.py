@@ -70,3 +70,15 @@ async def test_a_socket_carries_up_to_100_generations(served: Served) -> None:
     assert "detach one" in str(rejected["message"])
     await viewer.leave()
     await until(lambda: served.hub.viewers == 0)
+
+
+async def test_a_start_may_name_its_own_trace(served: Served) -> None:
+    handshake, own = (f"00-{number:032x}-{number:016x}-01" for number in (1, 2))
+    headers = {"traceparent": handshake}
+    async with served.http.ws_connect("/api/ws", headers=headers) as socket:
+        for trace in ({}, {"traceparent": own, "tracestate": "a=b"}):
+            await socket.send_json({"type": "start", "id": 1, **BODY, **trace})
+            while (answer := await socket.receive_json())["type"] != "ack":
+                assert answer["type"] != "rejected", answer
+    sources = {record.generation.source for record in served.hub.running_records()}
+    assert {(source.traceparent, source.tracestate) for source in sources} == {(handshake, ""), (own, "a=b")}

@@ -8,6 +8,7 @@ from typing import Final
 from gateway.api.console.changes import change_frame, snapshot_frame
 from gateway.api.console.view import View
 from gateway.clock import Clock, RestartableTimer
+from gateway.log_fields import log_fields
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Ticker:
             try:
                 self._view = await self._collect()
             except Exception:  # the boundary of a task: the console stands still, and all else goes on
-                logger.exception("the console can't be brought up to date")
+                logger.exception("the console can't be brought up to date", extra=log_fields("console_failed"))
             self._changed.set()
             self._changed = asyncio.Event()
             await _sleep(TICK_SECONDS, self._clock)

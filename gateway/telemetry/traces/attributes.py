@@ -106,6 +106,11 @@ def of_end(summary: GenerationSummary) -> Attributes:
     }
 
 
+def of_retry(code: Code, provider: str, following: str) -> Attributes:
+    """Return the attributes of the event of a retry: which provider has failed, and which one is called next."""
+    return {ERROR_TYPE: code.value, "dualstream.failed": provider, "dualstream.following": following}
+
+
 def of_interrupt(summary: GenerationSummary) -> Attributes:
     """Return the attributes of the event of an interrupt."""
     return _known({"dualstream.interrupted_by": summary.interrupted_by, "dualstream.cancel_ms": summary.cancel_ms})

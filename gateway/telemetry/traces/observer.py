@@ -102,8 +102,8 @@ class TraceObserver(Observer):
         """Add the event of a retry or a failover."""
         trace = self._traces.get(generation.id)
         if trace is not None:
-            event = {attributes.ERROR_TYPE: failure.code.value, "dualstream.failed": provider}
-            trace.span.add_event(attributes.RETRY_EVENT, {**event, "dualstream.following": following})
+            event = attributes.of_retry(failure.code, provider, following)
+            trace.span.add_event(attributes.RETRY_EVENT, event)
 
     def on_end(self, summary: GenerationSummary) -> None:
         """End the span of a generation."""

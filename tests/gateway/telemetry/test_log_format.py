@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from gateway.log_fields import log_fields
 from gateway.telemetry.log_format import (
     NOT_LOGGED,
+    SHOWS_FIELDS,
     ConsoleFormatter,
     JsonFormatter,
+    as_text,
     escape,
     escape_json,
     fields_of,
@@ -125,3 +127,22 @@ def test_every_text_is_one_line_that_controls_nothing(text: str, values: dict[st
 
 def test_milliseconds_are_rounded_down() -> None:
     assert timestamp(0.9999) == "1970-01-01T00:00:00.999Z"
+
+
+def test_values_with_spaces_and_quotes_are_quoted() -> None:
+    fields = {
+        "a": 1,
+        "b": None,
+        "c": "gpt-4.1",
+        "d": 'x "y" =z',
+        "e": ["one: two", "three"],
+        "f": "",
+        "h": 0.000018,
+    }
+    assert as_text(fields) == 'a=1 c=gpt-4.1 d="x \\"y\\" =z" e="one: two, three" f="" h=0.000018'
+
+
+def test_fields_that_the_message_does_not_say_are_appended() -> None:
+    made = record("ended", **log_fields("ended", seconds=2, cost=None), **{SHOWS_FIELDS: True, NOT_LOGGED: 3})
+    assert console(made)[0].endswith("WARNING a.b: ended: seconds=2 (3 more like this were not logged)")
+    assert SHOWS_FIELDS not in as_json(made)

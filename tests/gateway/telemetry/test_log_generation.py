@@ -3,7 +3,7 @@
 from gateway.generation.source import StartSource
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Usage
-from gateway.telemetry.log_generation import MAX_CONTENT, as_text, cut, generation_fields
+from gateway.telemetry.log_generation import MAX_CONTENT, cut, generation_fields
 from gateway.telemetry.summary import GenerationSummary
 from tests.event_loop import settle
 from tests.gateway.pipeline.one_target import OneTarget, one_target
@@ -74,11 +74,6 @@ async def test_a_message_that_may_quote_the_prompt_is_content() -> None:
             assert (generation_fields(summary)["code"], summary.end) == (code, "error")
             assert (generation_fields(summary)["reason"] is not None) == is_logged
             assert generation_fields(summary, with_content=True)["reason"] == "The provider says why."
-
-
-def test_values_with_spaces_and_quotes_are_quoted() -> None:
-    fields = {"a": 1, "b": None, "c": "gpt-4.1", "d": 'x "y" =z', "e": ["one: two", "three"], "f": "", "g": "à"}
-    assert as_text(fields) == 'a=1 c=gpt-4.1 d="x \\"y\\" =z" e="one: two, three" f="" g="à"'
 
 
 def test_long_content_is_cut() -> None:

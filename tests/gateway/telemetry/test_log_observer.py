@@ -8,6 +8,7 @@ from gateway.generation.source import StartSource
 from gateway.log_throttle import INTERVAL
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.routing.model import Policy
+from gateway.telemetry.log_format import ConsoleFormatter
 from gateway.telemetry.log_observer import LogObserver
 from tests.event_loop import settle
 from tests.gateway.pipeline.one_target import OneTarget, interrupt, one_target
@@ -29,6 +30,12 @@ def observed(harness: OneTarget, *, log_content: bool = False) -> LogObserver:
     return observer
 
 
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the lines of this logger in the console form, without their time."""
+    records = [record for record in caplog.records if record.name == "gateway.generations"]
+    return [ConsoleFormatter().format(record).partition("gateway.generations: ")[2] for record in records]
+
+
 def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
     """Return the level and the event of each line of this logger."""
     records = [record for record in caplog.records if record.name == "gateway.generations"]
@@ -43,8 +50,8 @@ async def test_each_generation_has_one_line_without_its_content(caplog: pytest.L
         harness.upstream.last.finish()
         await settle()
         assert logged(caplog) == [("INFO", "generation_ended")]
-        assert caplog.messages[0].startswith("complete: finish_reason=stop ")
-        assert f"generation={generation.id} request=r principal=" in caplog.messages[0]
+        assert lines(caplog)[0].startswith("generation ended: end=complete finish_reason=stop ")
+        assert f"generation={generation.id} request=r principal=" in lines(caplog)[0]
         for content in ("secret", "reply", "Once upon"):
             assert content not in str(vars(caplog.records[0]))
         assert not observer._contents
@@ -57,7 +64,9 @@ async def test_an_interrupt_says_who_and_how_fast_and_not_the_reason_of_the_clie
         observed(harness)
         interrupt(harness, await harness.streaming())
         await settle()
-        assert caplog.messages[0].startswith("interrupted: interrupted_by=client cancel_ms=0.0 generation=")
+        assert lines(caplog)[0].startswith(
+            "generation ended: end=interrupted interrupted_by=client cancel_ms=0 generation="
+        )
 
 
 async def test_content_is_logged_if_that_is_switched_on(caplog: pytest.LogCaptureFixture) -> None:
@@ -69,7 +78,7 @@ async def test_content_is_logged_if_that_is_switched_on(caplog: pytest.LogCaptur
         (record,) = [record for record in caplog.records if record.name == "gateway.generations"]
         assert "a secret" in vars(record)["prompt"]
         assert vars(record)["text"] == "Once upon "
-        assert "\nprompt: [" in record.getMessage()
+        assert ' text="Once upon "' in lines(caplog)[-1]
         assert not observer._contents
 
 
@@ -94,7 +103,7 @@ async def test_a_failover_is_a_warning_once_a_minute(caplog: pytest.LogCaptureFi
         (message,) = [message for message in caplog.messages if "takes over" in message]
         assert message.startswith("a failed with network_error, b takes over, first for generation g_")
         assert logged(caplog).count(("INFO", "generation_ended")) == 3
-        assert 'attempt_ends="a: network_error, b: answered"' in caplog.messages[-1]
+        assert 'attempt_ends="a: network_error, b: answered"' in lines(caplog)[-1]
 
 
 async def test_a_retry_at_the_same_provider_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
@@ -120,7 +129,7 @@ async def test_a_spent_budget_is_a_warning_once_a_minute(caplog: pytest.LogCaptu
         with pytest.raises(Refused):
             await harness.start()
         assert [event for level, event in logged(caplog) if level == "WARNING"] == ["budget_spent"]
-        assert "is spent" in next(message for message in caplog.messages if message.startswith("the budget of"))
+        assert any(" has spent its budget: The budget of 5 US dollars" in message for message in caplog.messages)
 
 
 async def test_steps_are_logged_at_level_debug(caplog: pytest.LogCaptureFixture) -> None:

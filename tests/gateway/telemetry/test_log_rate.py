@@ -58,3 +58,4 @@ def test_any_text_of_a_library_is_one_kind() -> None:
 def test_every_generation_is_logged() -> None:
     limit = RateFilter(ManualClock().now)
     assert all(limit.filter(record("generation_ended")) for _ in range(1000))
+    assert all(limit.filter(record(level=logging.DEBUG)) for _ in range(1000))

@@ -1,11 +1,14 @@
 """Attributes of spans: names of the conventions, known values only."""
 
+import re
+
 import pytest
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 
 from gateway.generation.attempt import Attempt
 from gateway.protocol.events import Usage
 from gateway.telemetry.traces.attributes import OPTIONS, USAGE, error_of, of_answer, of_call, provider_name
+from tests.log_events import ROOT
 
 NEWER = {"gen_ai.usage.cache_write.input_tokens"}
 """Names that the conventions have changed since the release of the library."""
@@ -45,3 +48,13 @@ def test_only_failures_are_errors(ended: str | None, error: str | None) -> None:
 
 def test_providers_have_their_names_in_the_conventions() -> None:
     assert [provider_name(name) for name in ("gemini", "openai", "our-own")] == ["gcp.gemini", "openai", "our-own"]
+
+
+def test_every_attribute_and_event_is_documented() -> None:
+    source = (ROOT / "gateway/telemetry/traces/attributes.py").read_text(encoding="utf-8")
+    names = set(re.findall(r'"((?:gen_ai|dualstream)\.[a-z_.]+)"', source))
+    page = (ROOT / "docs/operations/traces.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`((?:gen_ai|dualstream)?\.[a-z_.]+)`", page))
+    short = {f"gen_ai.request{name}" for name in documented if name.startswith(".")}
+    assert names - documented - short == set()
+    assert {name for name in documented if not name.startswith(".")} - names == set()
