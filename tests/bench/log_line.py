@@ -43,6 +43,7 @@ SUMMARY = GenerationSummary(
     attempts=[ATTEMPT],
     views={"sse": 1},
     resumes=0,
+    failovers=0,
     ended_at=0,
     accepted_at=0,
     first_content_at=0,

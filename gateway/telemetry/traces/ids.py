@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 class GenerationIds(RandomIdGenerator):
     """Generates the id of a trace from that of its generation, where the client has sent none.
 
-    A gateway that continues a generation finds the same id without being told. It does not reveal that of the
+    A gateway that continues a generation finds the same id by itself. It does not reveal that of the
     generation, which the provider need not know.
     """
 
