@@ -157,6 +157,8 @@ class Authenticator:
         try:
             return self.renew(principal)
         except Refused:
+            # Another request with this ticket may wait for what this one starts.
+            await self.restore_ticket(ticket)
             raise invalid_ticket() from None
 
     async def record_start(self, ticket: str, generation_id: str) -> None:

@@ -17,7 +17,7 @@ from gateway.security.tickets import invalid_ticket
 from tests.served.clients import BODY, Clients, clients, keys_file, protocols, stored_key, with_keys
 from tests.served.gateway import Served
 from tests.served.viewers import JsonObject, until
-from tests.shared_store import not_with_a_store
+from tests.shared_store import not_with_a_store, not_with_redis
 
 __all__ = ["clients", "keys_file", "protocols"]
 
@@ -25,6 +25,7 @@ PAGE = "https://app.example"
 OTHER = "https://other.example"
 ACCEPT = {"Accept": "text/event-stream"}
 START = "/api/chat/stream?prompt=Hello&ticket="
+EXPIRES = "A ticket expires by the clock of Redis."
 
 
 @pytest.fixture
@@ -217,7 +218,11 @@ async def test_no_other_route_accepts_a_ticket(clients: Clients, served: Served)
 
 
 @pytest.mark.parametrize(
-    "misuse", ["made up", "expired", "other origin", "no page", "for a socket", "spent", "revoked"]
+    "misuse",
+    [
+        pytest.param("expired", marks=not_with_redis(EXPIRES)),
+        *("made up", "other origin", "no page", "for a socket", "spent", "revoked"),
+    ],
 )
 async def test_every_misuse_of_a_ticket_gets_the_same_refusal(
     clients: Clients, served: Served, settings: Settings, keys_file: Path, misuse: str
@@ -290,6 +295,7 @@ async def test_a_revoked_key_ends_what_a_ticket_still_reads(
     await served.hub.close()
 
 
+@not_with_redis("Redis keeps a generation by its own clock.")
 async def test_a_used_ticket_reads_as_long_as_the_generation_is_retained(clients: Clients, served: Served) -> None:
     source = Source(served, START + await ticket(clients, scope="start"))
     await source.connect()
@@ -374,13 +380,17 @@ async def test_a_ticket_in_a_hello(clients: Clients, served: Served) -> None:
 async def test_every_misuse_of_a_ticket_on_a_socket_gets_the_same_refusal(clients: Clients, served: Served) -> None:
     start = await ticket(clients, scope="start")
     elsewhere = await ticket(clients, scope="socket", origin=PAGE)
-    late = await ticket(clients, scope="socket")
     for text, origin in ((start, None), (elsewhere, None), (elsewhere, OTHER), ("x", None), ("", None)):
         async with socket(served, text, origin) as opened:
             assert opened.protocol == "dualstream.v1"
             assert await closed(opened) == (4401, invalid_ticket().message)
     async with socket(served, elsewhere, "https://evil.example") as opened:
         assert (await closed(opened))[0] == 4403
+
+
+@not_with_redis(EXPIRES)
+async def test_an_expired_ticket_does_not_open_a_socket(clients: Clients, served: Served) -> None:
+    late = await ticket(clients, scope="socket")
     served.clock.advance(30)
     async with socket(served, late) as opened:
         assert await closed(opened) == (4401, invalid_ticket().message)
@@ -408,6 +418,7 @@ async def test_a_socket_opened_by_a_ticket_ends_with_its_key(
     clients: Clients, served: Served, settings: Settings, keys_file: Path
 ) -> None:
     async with socket(served, await ticket(clients, scope="socket")) as opened:
+        assert (await ask(opened, type="ping"))["type"] == "pong"
         write_keys(keys_file, map(stored_key, ("bob",)))
         await served.reloader.change(settings)
         assert (await ask(opened, type="start", **BODY))["code"] == "auth_error"

@@ -7,6 +7,8 @@ import pytest
 from gateway.protocol.errors import Code, Refused
 from gateway.replicas.policy import ReplicaPolicy
 from gateway.replicas.values.tickets import START_SECONDS, SharedTickets
+from gateway.security.api_keys import StoredKey, generate_key, hash_secret
+from gateway.security.authenticator import ApiKeyScheme, Authenticator
 from gateway.security.principals import GenerationScope, Principal
 from gateway.security.tickets import (
     MAX_UNUSED_PER_PRINCIPAL,
@@ -173,3 +175,17 @@ async def test_gateways_of_a_deployment_share_tickets(policy: ReplicaPolicy) -> 
         assert await second.redeem(text, "start", NO_ORIGIN, 0) == ALICE
         with pytest.raises(Refused):
             await first.redeem(text, "start", NO_ORIGIN, 0)
+
+
+async def test_a_ticket_whose_key_is_revoked_is_refused_each_time_at_once() -> None:
+    clock, _, (shared,) = shared_tickets(1)
+    key = generate_key()
+    authenticator = Authenticator([ApiKeyScheme([StoredKey("alice", key.id, hash_secret(key.secret))])], clock.unix)
+    authenticator.tickets = shared
+    ticket, _ = await authenticator.issue_ticket(await authenticator.verify_credential(key.text()), "start", "")
+    authenticator.replace_schemes([ApiKeyScheme([])])
+    for _ in range(2):
+        async with asyncio.timeout(1):
+            with pytest.raises(Refused) as refused:
+                await authenticator.redeem_ticket(ticket, "start", "")
+        assert refused.value.message == invalid_ticket().message

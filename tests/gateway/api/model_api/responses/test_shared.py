@@ -27,6 +27,7 @@ from tests.served.responses import (
     request,
 )
 from tests.served.viewers import until
+from tests.shared_store import not_with_redis
 from tests.start_requests import ANONYMOUS
 
 __all__ = ["pair"]
@@ -189,6 +190,7 @@ async def test_the_pieces_that_were_renewed_longest_ago_make_room() -> None:
             first.hub.delete(each.generation.id, ANONYMOUS)
 
 
+@not_with_redis("Its store is in memory, and it waits two thousand times.")
 async def test_pieces_live_as_long_as_a_response_has_them() -> None:
     async with deployment() as shared:
         first, _ = shared.gateways
