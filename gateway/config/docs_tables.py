@@ -12,7 +12,7 @@ from gateway.config.defaults import DefaultsTable, FunctionTable, ToolTable
 from gateway.config.hosts import HOSTS
 from gateway.config.presets import PRESETS
 from gateway.config.settings import PLAIN_SETTINGS, Settings, variable_name
-from gateway.config.tables import JwtTable, ModelTable, PriceTable, ProviderTable, UpstreamTable
+from gateway.config.tables import JwtTable, LongPriceTable, ModelTable, PriceTable, ProviderTable, UpstreamTable
 from gateway.upstreams.formats.base import Quirks
 
 FILE_TABLES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
@@ -24,6 +24,7 @@ FILE_TABLES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
         "function": FunctionTable,
         "[[models.NAME.upstreams]]": UpstreamTable,
         "price": PriceTable,
+        "long": LongPriceTable,
         "[jwt]": JwtTable,
     }
 )

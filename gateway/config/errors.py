@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from gateway.config.defaults import DefaultsTable, FunctionTable, ToolTable
 from gateway.config.settings import Settings
-from gateway.config.tables import JwtTable, ModelTable, PriceTable, ProviderTable, UpstreamTable
+from gateway.config.tables import JwtTable, LongPriceTable, ModelTable, PriceTable, ProviderTable, UpstreamTable
 from gateway.toml import problems
 from gateway.toml.problems import Path, Problem
 
@@ -17,6 +17,7 @@ _TABLES: Final[Mapping[str, type[BaseModel]]] = {"providers": ProviderTable, "mo
 _INNER_TABLES: Final[Mapping[str, type[BaseModel]]] = {
     "upstreams": UpstreamTable,
     "price": PriceTable,
+    "long": LongPriceTable,
     "defaults": DefaultsTable,
     "tools": ToolTable,
     "function": FunctionTable,

@@ -1,10 +1,11 @@
 """The tables of the configuration file: `[providers.…]`, `[models.…]`, `[jwt]` and the tables inside them."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
-from gateway.billing.prices import Price
+from gateway.billing.prices import LongPrompt, Price
 from gateway.config.checks import check_base_url, check_no_userinfo, check_proxy, check_variable_name
 from gateway.config.defaults import DefaultsTable
 from gateway.config.presets import Api, PresetName
@@ -20,7 +21,7 @@ Dollars = Annotated[float, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
 
 
-class PriceTable(Table):
+class _TokenPrices(Table):
     """Prices of tokens in US dollars per million."""
 
     input: Dollars = Field(description="Price of a million input tokens.")
@@ -39,6 +40,27 @@ class PriceTable(Table):
         """Return the price that the table describes."""
         cached = self.input if self.cached is None else self.cached
         return Price(self.input, cached, self.output, self.cache_write, self.cache_write_1h)
+
+
+class LongPriceTable(_TokenPrices):
+    """Prices of all tokens of a call with a long prompt."""
+
+    above: Annotated[int, Field(ge=1)] = Field(
+        description="Number of input tokens, cached ones included, above which these prices apply to the whole call."
+    )
+
+
+class PriceTable(_TokenPrices):
+    """Prices of tokens, and those of long prompts."""
+
+    long: LongPriceTable | None = Field(
+        None, description="Prices of calls with a long prompt. None: a long prompt costs no more than another."
+    )
+
+    def to_price(self) -> Price:
+        """Return the price that the table describes."""
+        long = None if self.long is None else LongPrompt(self.long.above, self.long.to_price())
+        return replace(super().to_price(), long=long)
 
 
 class ProviderTable(Table):

@@ -156,6 +156,10 @@ BROKEN = [
     Broken("Price without `output`", ONE_UPSTREAM + "price = { input = 1 }\n"),
     Broken("Negative price", ONE_UPSTREAM + "price = { input = 1, output = -1 }\n"),
     Broken("Infinite price", ONE_UPSTREAM + "price = { input = inf, output = 1 }\n"),
+    Broken(
+        "Price of long prompts without its limit",
+        ONE_UPSTREAM + "price = { input = 1, output = 1, long = { input = 2, output = 2 } }\n",
+    ),
     Broken("Budget without a price", "budget_per_day = 5\n" + ONE_UPSTREAM),
     Broken("Budget with a single upstream", 'budget_per_day = 5\nupstream = "http://127.0.0.1:9/v1"\n'),
     Broken("Single upstream beside models", 'upstream = "http://127.0.0.1:9/v1"\n\n' + ONE_UPSTREAM),
