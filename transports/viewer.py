@@ -223,8 +223,8 @@ class Viewer:
         elif frames:
             # As `sum(map(len, frames))`, without the calls for each chunk.
             self.sent_bytes += len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
-            self._last_write = self._clock.now()
             self._writable = self._connection.write(frames)
+            self._last_write = log.written_at = self._clock.now()
 
     def _frames(self, cursor: _Cursor, log: EventLog) -> Sequence[bytes]:
         """Return the frames that follow a cursor, and move it."""

@@ -51,6 +51,8 @@ class EventLog:
         """The newest frames by framing, with the positions they reach from and to: viewers side by side share them."""
         self.part_frames: dict[tuple[str, int], bytes] = {}
         """The frames of parts, by framing and sequence number: all readers share them, as long as there are any."""
+        self.written_at = 0.0
+        """When something of it was last written to a reader, in seconds of the gateway's clock."""
         self._max_entries = max_entries
         self.on_append: Callable[[], None] | None = None
         """Called before the readers: what stores the log beyond this process."""

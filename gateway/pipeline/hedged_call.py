@@ -96,6 +96,7 @@ class HedgedCall:
             # An exception holds the frames it passed, and they hold the call: a reference cycle.
             call.failure = None
         self._calls.clear()
+        self._count_chunks()
         self._winner, self._chunk_times, self._meter.due = None, None, inf
 
     # What a call reports; see `CallListener`.
@@ -110,7 +111,7 @@ class HedgedCall:
             self._win(call)
         self._generation.append_content(content, now)
         if self._chunk_times is not None:
-            self._chunk_times.record(now, self._clock.now())
+            self._chunk_times.record(now, self._generation.log.written_at)
         if call.attempt.text_bytes >= self._meter.due:
             self._meter.charge(call.attempt)
 
@@ -125,12 +126,17 @@ class HedgedCall:
 
     def _finish(self, call: UpstreamCall, now: float) -> None:
         """Complete the generation by a call; what its provider sent without any content is passed on now."""
+        self._count_chunks()
         self._generation.on_winner(call.attempt)
         self._generation.on_finished(now, call.held)
 
+    def _count_chunks(self) -> None:
+        if self._chunk_times is not None:
+            self._chunk_times.flush()
+
     def _win(self, call: UpstreamCall) -> None:
         self._winner = call
-        self._chunk_times = self._observer.chunk_times(self._generation, call.attempt, call.reads)
+        self._chunk_times = self._observer.chunk_times(self._generation, call.attempt)
         self._timer.cancel()
         for other in self._calls:
             if other is not call:

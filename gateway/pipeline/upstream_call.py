@@ -6,7 +6,7 @@ from typing import Protocol
 
 import anyio
 
-from gateway.clock import Clock, RestartableTimer
+from gateway.clock import Clock, RestartableTimer, SystemClock
 from gateway.generation.attempt import Attempt
 from gateway.generation.continuation import Continuation
 from gateway.log_fields import log_fields
@@ -60,12 +60,13 @@ class UpstreamCall:
             "_listener",
             "_model",
             "_probe",
+            "_reads",
             "_recorded",
             "_released",
             "_request",
             "_started_at",
         ),
-        *("_stop_waiting", "_timer", "_watchdog", "attempt", "complete", "failure", "held", "is_over", "reads"),
+        *("_stop_waiting", "_timer", "_watchdog", "attempt", "complete", "failure", "held", "is_over"),
         "target",
     )
 
@@ -85,7 +86,7 @@ class UpstreamCall:
         self.attempt = attempt
         self._clock = clock
         self.failure: Failed | None = None
-        self.reads = NEVER_READ
+        self._reads = NEVER_READ
         self.complete = self.is_over = False
         self._model = request.model
         self._request: UpstreamRequest | None = request
@@ -163,7 +164,10 @@ class UpstreamCall:
         if response is None:
             return
         try:
-            self._stop_waiting, self._end_answer, self.reads = response.stop, response.complete, response.reads
+            self._stop_waiting, self._end_answer = response.stop, response.complete
+            if isinstance(self._clock, SystemClock):
+                # A clock that tests move by hand has another time.
+                self._reads = response.reads
             # A cancellation in the turn of the event loop in which the headers came finds `open` done: its scope has
             # nothing left to cancel.
             if not self.is_over:
@@ -190,7 +194,8 @@ class UpstreamCall:
         """Handle the events of one read. This is the path of each chunk: it wakes no task and sets no timer."""
         if self.is_over:
             return
-        watchdog, now = self._watchdog, self._clock.now()
+        # What came is as old as its read: decoding it is the gateway's own delay.
+        watchdog, now = self._watchdog, self._reads.read_at or self._clock.now()
         content: list[Content | TextBatch | Verbatim] = []
         has_content, end_marked = False, watchdog.end_marked
         for event in events:

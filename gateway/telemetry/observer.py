@@ -10,7 +10,6 @@ from gateway.protocol.errors import Failed, Refused
 from gateway.security.principals import Principal
 from gateway.telemetry.metrics.chunk_times import ChunkTimes
 from gateway.telemetry.summary import GenerationSummary
-from gateway.upstreams.base import Reads
 
 ResumeOutcome = Literal["ended", "lost", "refused"]
 """Why a client that came back reads nothing: nothing follows; the generation is not known any more; another refusal."""
@@ -33,7 +32,7 @@ class Observer:
         """Handle a call that is about to be made; return headers for its request."""
         return {}
 
-    def chunk_times(self, generation: Generation, attempt: Attempt, reads: Reads) -> ChunkTimes | None:
+    def chunk_times(self, generation: Generation, attempt: Attempt) -> ChunkTimes | None:
         """Return what measures the chunks of a call, which begin now; None if nothing here does.
 
         It alone is called for each chunk.
@@ -96,9 +95,9 @@ class Observers(Observer):
             headers |= observer.on_attempt(generation, attempt)
         return headers
 
-    def chunk_times(self, generation: Generation, attempt: Attempt, reads: Reads) -> ChunkTimes | None:
+    def chunk_times(self, generation: Generation, attempt: Attempt) -> ChunkTimes | None:
         """Return what the first observer that measures chunks returns."""
-        times = (observer.chunk_times(generation, attempt, reads) for observer in self._observers)
+        times = (observer.chunk_times(generation, attempt) for observer in self._observers)
         return next((found for found in times if found is not None), None)
 
     def on_attempt_end(self, generation: Generation, attempt: Attempt) -> None:

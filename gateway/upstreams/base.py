@@ -93,7 +93,7 @@ class Reads(Protocol):
 
     @property
     def read_at(self) -> float:
-        """Return when its socket was read last, in seconds of the gateway's clock; 0: not known."""
+        """Return when its socket was read last, in seconds of the system's clock (`SystemClock`); 0: not known."""
         ...
 
 

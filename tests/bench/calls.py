@@ -11,12 +11,14 @@ import socket
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, Protocol
 
 import uvicorn
 import uvloop
+from starlette.applications import Starlette
 
 from gateway.app.factory import create_app
 from gateway.config import Settings
@@ -36,6 +38,16 @@ _EVENT: Final = (
 _END: Final = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
 
 
+class Meter(Protocol):
+    """Measures the thread that starts it."""
+
+    def start(self) -> None:
+        """Prepare to measure this thread."""
+
+    def on_chunk(self, number: int) -> None:
+        """Handle that a chunk has been received, from 0 on. Until this returns, the gateway has nothing to do."""
+
+
 class CallCounter:
     """Counts the calls of the thread that starts it, while `counting`."""
 
@@ -46,6 +58,13 @@ class CallCounter:
     def start(self) -> None:
         """Install the profiler in this thread."""
         sys.setprofile(self._on_event)
+
+    def on_chunk(self, number: int) -> None:
+        """Count from the last chunk of the warm-up to the last one of all."""
+        if number == WARM_UP - 1:
+            self.counting = True
+        elif number == WARM_UP + CHUNKS - 1:
+            self.counting = False
 
     def _on_event(self, frame: FrameType, event: str, argument: object) -> None:
         if not self.counting:
@@ -64,7 +83,7 @@ class CallCounter:
 class _Exchange:
     """The provider and the client, in two threads; `counter` counts from one chunk of the client to another."""
 
-    def __init__(self, transport: str, counter: CallCounter) -> None:
+    def __init__(self, transport: str, counter: Meter) -> None:
         self._transport = transport
         self._counter = counter
         self._received = threading.Semaphore(0)
@@ -103,10 +122,7 @@ class _Exchange:
                         message = f"the stream ended: {data[-500:]!r}"
                         raise ConnectionError(message)
                     data = data[-200:] + received
-                if number == WARM_UP - 1:
-                    self._counter.counting = True
-                elif number == WARM_UP + CHUNKS - 1:
-                    self._counter.counting = False
+                self._counter.on_chunk(number)
                 self._received.release()
             while b'"complete"' not in data and b"[DONE]" not in data:
                 data = data[-200:] + connection.recv(1 << 16)
@@ -147,9 +163,11 @@ def _masked(message: bytes) -> bytes:
 _STARTS: Final = {"sse": _sse_start, "websocket": _websocket_handshake, "chat": _chat_start}
 
 
-async def _serve(exchange: _Exchange, counter: CallCounter) -> None:
+async def _serve(exchange: _Exchange, counter: Meter, prepare: Callable[[Starlette], None]) -> None:
     settings = Settings.model_validate({"upstream": f"http://127.0.0.1:{exchange.upstream_port}/v1", "model": "m"})
-    server = uvicorn.Server(server_config(settings, create_app(settings)))
+    app = create_app(settings)
+    prepare(app)
+    server = uvicorn.Server(server_config(settings, app))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve([listening]))
         provider = asyncio.create_task(asyncio.to_thread(exchange.provide))
@@ -162,11 +180,16 @@ async def _serve(exchange: _Exchange, counter: CallCounter) -> None:
             await asyncio.gather(provider, serving, return_exceptions=True)
 
 
+def measure(transport: str, meter: Meter, prepare: Callable[[Starlette], None] = lambda _app: None) -> None:
+    """Send `CHUNKS` chunks over a transport after the warm-up; each takes the whole path alone."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(_Exchange(transport, meter), meter, prepare))
+
+
 def count(transport: str) -> CallCounter:
     """Return the calls of `CHUNKS` chunks over a transport."""
     counter = CallCounter()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(_Exchange(transport, counter), counter))
+    measure(transport, counter)
     return counter
 
 

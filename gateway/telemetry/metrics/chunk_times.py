@@ -1,34 +1,56 @@
 """What is measured of each chunk of a call: its gap to the one before, and the gateway's own delay. Pure."""
 
-from bisect import bisect_left
+from typing import Final
 
 from gateway.telemetry.metrics.histogram import Histogram
-from gateway.upstreams.base import Reads
+
+HOLD_SECONDS: Final = 1.0
+"""How long times are held before they are counted, together.
+
+Between two chunks of a stream, the processor's caches have forgotten what counting needs. For each chunk alone it takes
+1.7 µs of CPU, 5 % of a chunk; for those of a second together, less than half.
+"""
 
 
 class ChunkTimes:
-    """Measures the chunks of one call. It is chosen once, at the first chunk: each chunk then costs one method call."""
+    """Measures the chunks of one call. It is chosen once, at the first chunk: each chunk then costs one method call.
 
-    __slots__ = ("_delays", "_gaps", "_last_at", "_reads")
+    The owner of the call must `flush` at its end.
+    """
 
-    def __init__(self, reads: Reads, gaps: Histogram, delays: Histogram) -> None:
-        self._reads = reads
+    __slots__ = ("_delays", "_due", "_gaps", "_held", "_last_at")
+
+    def __init__(self, gaps: Histogram, delays: Histogram) -> None:
         self._gaps = gaps
         self._delays = delays
+        self._held: list[float] = []
+        """The arguments of `record`, in turns."""
+        self._due = 0.0
+        """When the next chunk lets those before it be counted."""
         self._last_at = 0.0
-        """When the chunk before came; 0 before the first one."""
+        """When the last chunk that was counted had been read; 0 before the first one."""
 
-    def record(self, now: float, written_at: float) -> None:
-        """Record a chunk that came at `now`, and was written to the last viewer here at `written_at`.
+    def record(self, read_at: float, written_at: float) -> None:
+        """Record a chunk that was read from the provider's socket at `read_at`.
 
-        It is `Histogram.record` twice, without two calls for each chunk.
+        `written_at` is when something was last written to a viewer here. If that was before, no viewer got the chunk in
+        the call stack that has read it: there is none, or those that there are do not read as fast.
         """
-        last_at, self._last_at = self._last_at, now
-        if last_at:
-            gaps, gap = self._gaps, now - last_at
-            gaps.counts[bisect_left(gaps.bounds, gap)] += 1
-            gaps.total += gap
-        # `now` is when the chunk was decoded: what lies before that is the gateway's own work, too.
-        delays, delay = self._delays, written_at - (self._reads.read_at or now)
-        delays.counts[bisect_left(delays.bounds, delay)] += 1
-        delays.total += delay
+        hold = self._held.append
+        hold(read_at)
+        hold(written_at)
+        if read_at >= self._due:
+            self.flush()
+            self._due = read_at + HOLD_SECONDS
+
+    def flush(self) -> None:
+        """Count what is held."""
+        held, self._held = self._held, []
+        count_gap, count_delay, last_at = self._gaps.record, self._delays.record, self._last_at
+        for read_at, written_at in zip(held[::2], held[1::2], strict=True):
+            if last_at:
+                count_gap(read_at - last_at)
+            last_at = read_at
+            if written_at >= read_at:
+                count_delay(written_at - read_at)
+        self._last_at = last_at

@@ -14,8 +14,8 @@ from gateway.telemetry.metrics.metric import Kind, Metric
 from gateway.telemetry.metrics.names import METRICS
 from gateway.telemetry.metrics.snapshot import Buckets, Labels, Snapshot, Value
 
-MAX_SAMPLES: Final = 250
-"""About the maximum number of samples of one piece, which takes about 1 ms."""
+MAX_SAMPLES: Final = 100
+"""Maximum number of samples of one piece, which takes about half a millisecond."""
 
 END: Final = b"# EOF\n"
 """What the OpenMetrics format ends with."""

@@ -18,7 +18,6 @@ from gateway.telemetry.metrics.metric import Metric
 from gateway.telemetry.metrics.registry import Registry
 from gateway.telemetry.observer import Observer, ResumeOutcome
 from gateway.telemetry.summary import AttemptSummary, GenerationSummary
-from gateway.upstreams.base import Reads
 
 FAILURES: Final = frozenset(code.value for code in CODES)
 """Ends of an attempt that are failures."""
@@ -55,13 +54,13 @@ class MetricsObserver(Observer):
         """Count a refused start."""
         self._registry.add(names.REFUSED, 1, source.transport, source.dialect, refused.code.value)
 
-    def chunk_times(self, generation: Generation, attempt: Attempt, reads: Reads) -> ChunkTimes:
+    def chunk_times(self, generation: Generation, attempt: Attempt) -> ChunkTimes:
         """Return what measures the chunks of a call."""
         source, registry = generation.source, self._registry
         by = (source.transport, source.dialect)
         gaps = registry.histogram(names.CHUNK_GAP, *self._call(generation, attempt), *by)
         delays = registry.histogram(names.CHUNK_DELAY, *by, generation.model, attempt.provider)
-        return ChunkTimes(reads, gaps, delays)
+        return ChunkTimes(gaps, delays)
 
     def on_attempt_end(self, generation: Generation, attempt: Attempt) -> None:
         """Count a call and what it used."""

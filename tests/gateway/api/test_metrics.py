@@ -55,9 +55,10 @@ async def test_every_transport_is_counted_by_its_name(served: Served, kind: str)
     assert during[f"dualstream_viewers {transport}"] == 1
     assert f"dualstream_viewers {transport}" not in after
     assert after[f"dualstream_sent_bytes_total {transport}"] > len("one two three")
-    (delays,) = (value for key, value in after.items() if key.startswith("dualstream_chunk_delay_seconds_count"))
+    delays = [value for key, value in after.items() if key.startswith("dualstream_chunk_delay_seconds_count")]
     (gaps,) = (value for key, value in after.items() if "time_per_output_chunk_seconds_count" in key)
-    assert (delays, gaps) == (3, 2)
+    # A poll is answered later than in the call stack that has read the chunk.
+    assert (delays, gaps) == ([] if kind == "poll" else [3], 2)
     (ended,) = (key for key in after if key.startswith("dualstream_generations_ended_total"))
     assert {"complete", "m", "native", "scripted"} <= {*ended.split()}
 
