@@ -29,6 +29,7 @@ const ends = new Ends();
 const gatewayNow = () => seconds() + state.ahead;
 let loaded = false;
 let sampled = 0;
+let endsLoaded = false;
 let history = { buckets: [], bounds: { ttft: [], gaps: [] } };
 
 const detail = new Detail(find("#detail"), session, (id) => ({ row: state.rows.get(id), summary: ends.byId.get(id), speed: state.speedOf(id).now, now: gatewayNow() }));
@@ -38,7 +39,10 @@ const table = new LiveTable(find("#running"), open);
 const charts = new ChartCards(find("#charts"));
 const endsView = new EndsView({ ends, filters: find("#end-filters"), root: find("#ends"), count: find('[data-role="shown-ends"]'), onOpen: open });
 const keys = new KeysView({ root: find("#keys"), count: find('[data-role="keys-count"]'), notice: find("#keys-notice"), create: find("#new-key"), reload: find("#reload-configuration"), sheet: find("#sheet") }, session, refuse);
-const views = addViews((name) => { if (name === "keys") keys.load(); });
+const views = addViews((name) => {
+  if (name === "keys") keys.load();
+  if (name === "ends") showEnds();
+});
 
 const feed = new EventReader(session, () => ({ path: "/api/console/events" }), {
   onOpen: () => setLink("live", "Live"),
@@ -53,7 +57,7 @@ function onFeed(type, data) {
   sampled = data.time;
   if (data.ended) {
     ends.add(data.ended);
-    endsView.show();
+    showEnds();
   }
   if (type === "snapshot") {
     loaded = true;
@@ -73,10 +77,16 @@ function show() {
   detail.show();
 }
 
+/** Show the ends, unless their view is hidden: with each of them, the whole table is made. */
+function showEnds() {
+  if (views.current() === "ends") endsView.show(endsLoaded);
+}
+
 async function loadEnds() {
   try {
     ends.add((await session.json("/api/console/recent")).recent);
-    endsView.show(true);
+    endsLoaded = true;
+    showEnds();
     detail.show();
   } catch (error) {
     if (error.isRefusal) refuse(error);
@@ -141,6 +151,5 @@ setInterval(() => {
   if (loaded && document.body.dataset.link === "live" && !document.hidden) loadHistory(Math.floor(gatewayNow() - OVERLAP_SECONDS));
 }, HISTORY_MS);
 document.addEventListener("visibilitychange", () => { if (!document.hidden && loaded && document.body.dataset.link === "live") loadHistory(0); });
-endsView.show(false);
 show();
 connect();

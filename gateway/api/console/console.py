@@ -1,6 +1,7 @@
 """Collect what the console shows: of this gateway, and of the others that share its store."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from itertools import islice
@@ -34,6 +35,9 @@ from gateway.telemetry.summary import GenerationSummary
 
 VIEW_ACTION: Final = "console.view"
 HISTORY_ACTION: Final = "console.history"
+
+ROWS_PER_TURN: Final = 20
+"""Rows that are made in one turn of the event loop, which takes about a millisecond."""
 
 ASK_SECONDS: Final = 2.0
 """Time in which another gateway must answer."""
@@ -74,13 +78,13 @@ class Console:
 
     async def recent(self) -> Sequence[Summary]:
         """Return the newest ends of all gateways that answer, newest first."""
-        parts = [self._part(0), *(await self._ask({})).values()]
+        parts = [await self._part(0), *(await self._ask({})).values()]
         return list(_newest(parts, {}).values())
 
     async def history(self, after: float) -> tuple[Sequence[Bucket], Sequence[str]]:
         """Return the buckets of the last hour that end after a time, and the gateways that did not answer."""
         answers = await self._generations.ask_all(HISTORY_ACTION, {"after": after}, ASK_SECONDS)
-        buckets, missing = self._history(after), list[str]()
+        buckets, missing = await self._history(after), list[str]()
         for name, answer in answers.items():
             try:
                 buckets += _BUCKETS.validate_python(_answered(answer).get("buckets"))
@@ -92,7 +96,7 @@ class Console:
 
     async def _collect(self) -> View:
         others = await self._ask(self._numbers)
-        part = self._part(self._numbers.get("", 0))
+        part = await self._part(self._numbers.get("", 0))
         self._numbers[""] = part.number
         self._numbers |= {name: other.number for name, other in others.items()}
         self._parts = others
@@ -120,20 +124,29 @@ class Console:
     async def _answer_view(self, arguments: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
         numbers = arguments.get("numbers")
         number = numbers.get(self._generations.name) if isinstance(numbers, dict) else None
-        return encode_part(self._part(number if isinstance(number, int) else 0))
+        return encode_part(await self._part(number if isinstance(number, int) else 0))
 
     async def _answer_history(self, arguments: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
         after = arguments.get("after")
-        buckets = self._history(float(after) if isinstance(after, int | float) else 0.0)
+        buckets = await self._history(float(after) if isinstance(after, int | float) else 0.0)
         return {"buckets": _BUCKETS.dump_python(buckets, mode="json")}
 
     # Of this gateway.
 
-    def _part(self, number: int) -> Part:
+    async def _part(self, number: int) -> Part:
+        rows = await self._rows()
         recent = self._activity.recent
         ended = [self._summary(summary) for summary in recent.after(number)]
-        rows = [self._row(record) for record in islice(self._hub.running_records(), MAX_ROWS)]
         return Part(self._gateway(), rows, recent.last, ended)
+
+    async def _rows(self) -> list[Row]:
+        rows = list[Row]()
+        records = list(islice(self._hub.running_records(), MAX_ROWS))
+        for start in range(0, len(records), ROWS_PER_TURN):
+            rows += [self._row(one) for one in records[start : start + ROWS_PER_TURN] if one.generation.end is None]
+            # All rows at once would hold up the chunks of these very answers.
+            await asyncio.sleep(0)
+        return rows
 
     def _gateway(self) -> GatewayRow:
         generations, hub = self._generations, self._hub
@@ -181,16 +194,21 @@ class Console:
         encoded: dict[str, JsonValue] = _SUMMARY.dump_python(summary, mode="json")
         return {"gateway": self._generations.name, **encoded}
 
-    def _history(self, after: float) -> list[Bucket]:
+    async def _history(self, after: float) -> list[Bucket]:
         self._activity.sample()
-        return self._activity.history.since(after, self._clock.unix(), self._outputs())
+        outputs = await self._outputs()
+        return self._activity.history.since(after, self._clock.unix(), outputs)
 
-    def _outputs(self) -> Iterator[Output]:
-        """Yield what has come of the answers that run."""
-        for record in self._hub.running_records():
+    async def _outputs(self) -> list[Output]:
+        """Return what has come of the answers that run."""
+        outputs = list[Output]()
+        for index, record in enumerate(list(self._hub.running_records())):
             first_content, tokens = record.generation.moments(self._shift)[2], record.generation.output_tokens()
-            if first_content is not None and tokens:
-                yield Output(tokens, first_content, self._clock.unix())
+            if first_content is not None and tokens and record.generation.end is None:
+                outputs.append(Output(tokens, first_content, self._clock.unix()))
+            if index % ROWS_PER_TURN == ROWS_PER_TURN - 1:
+                await asyncio.sleep(0)
+        return outputs
 
     def _totals(self) -> Totals:
         savings = self._hub.statistics.savings

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import JsonValue, TypeAdapter
 
-MAX_ROWS: Final = 500
+MAX_ROWS: Final = 200
 """Number of running generations that are listed, the newest ones; the others are counted."""
 
 Summary = Mapping[str, JsonValue]

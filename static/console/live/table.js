@@ -67,8 +67,10 @@ export class LiveTable {
     if (shown > 0) return;
     const [title, text] = !loaded ? ["Loading…", ""] : all > 0 ? ["Nothing matches.", "Change the filter to see what runs."]
       : ["Nothing runs.", "Answers appear here as soon as they start."];
-    setText(this.#empty, "");
-    this.#empty.append(element("p", { className: "empty-title", textContent: title }), element("p", { textContent: text }));
+    if (this.#empty.dataset.title === title) return; // its link may have the focus
+    this.#empty.dataset.title = title;
+    const link = loaded && all === 0 ? [element("a", { href: "/", textContent: "Start one on the demo page" })] : [];
+    this.#empty.replaceChildren(element("p", { className: "empty-title", textContent: title }), element("p", { textContent: text }), ...link);
   }
 }
 
