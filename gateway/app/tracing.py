@@ -32,10 +32,8 @@ def build_tracing(settings: Settings, environment: Mapping[str, str], clock: Clo
     url = _url(settings, environment)
     if url is None:
         return None
+    check_tracing(settings)
     if not _is_installed():
-        if settings.otlp_endpoint is not None:
-            message = f"otlp_endpoint: the library of OpenTelemetry is not installed; {INSTALL}"
-            raise ConfigurationError(message)
         message = "there are no traces: an endpoint is set, but the library of OpenTelemetry is not installed; %s"
         logger.warning(message, INSTALL, extra=log_fields("traces_not_installed"))
         return None
@@ -43,6 +41,17 @@ def build_tracing(settings: Settings, environment: Mapping[str, str], clock: Clo
     from gateway.telemetry.traces.provider import Tracing  # noqa: PLC0415 - as above
 
     return Tracing(url, clock, trace_content=settings.trace_content)
+
+
+def check_tracing(settings: Settings) -> None:
+    """Check that traces are possible, if our own setting asks for them.
+
+    Raises:
+        ConfigurationError: their library is not installed.
+    """
+    if settings.otlp_endpoint is not None and not _is_installed():
+        message = f"otlp_endpoint: the library of OpenTelemetry is not installed; {INSTALL}"
+        raise ConfigurationError(message)
 
 
 def _url(settings: Settings, environment: Mapping[str, str]) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.app.authentication import credential_schemes
 from gateway.app.catalog import Catalog, build
 from gateway.app.store import build_store
+from gateway.app.tracing import check_tracing
 from gateway.cli.configuration_report import price_sources, report, warnings
 from gateway.cli.live_check import call_all, find_store_failure
 from gateway.clock import SystemClock
@@ -38,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         settings = load({}, os.environ, file)
         credential_schemes(settings)
+        check_tracing(settings)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2

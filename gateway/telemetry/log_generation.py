@@ -36,6 +36,7 @@ def generation_fields(summary: GenerationSummary, *, with_content: bool = False)
         upstream_model=summary.upstream_model or None,
         attempts=metrics.attempts,
         attempt_ends=[f"{attempt.provider}: {attempt.ended}" for attempt in summary.attempts],
+        failovers=summary.failovers,
         revisions=metrics.revisions,
         ttft_ms=_rounded(metrics.ttft_ms),
         duration_ms=_rounded(metrics.duration_ms),

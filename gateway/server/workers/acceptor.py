@@ -97,6 +97,9 @@ class Acceptor:
                 # Another worker was faster, or the client has left.
                 return
             except OSError as error:
+                if self.is_closed:
+                    # By a signal, whose handler ran in between.
+                    return
                 fields = log_fields("accept_failed", reason=error.strerror, retry_seconds=RETRY_SECONDS)
                 logger.error("no connections are accepted for %g s: %s", RETRY_SECONDS, error.strerror, extra=fields)
                 self._pause(RETRY_SECONDS)

@@ -53,6 +53,7 @@ async def test_the_line_has_all_facts() -> None:
             "upstream_model": summary.upstream_model,
             "attempts": 1,
             "attempt_ends": ["scripted: answered"],
+            "failovers": 0,
             "revisions": 1,
             "ttft_ms": 250,
             "duration_ms": 1250,

@@ -139,6 +139,28 @@ async def test_an_acceptor_can_be_closed_while_it_waits(workers: list[Worker], c
     assert await accepted(workers, 1) == [0, 1]
 
 
+class ClosedInBetween(socket.socket):
+    """A listening socket that the handler of a signal closes while a connection is being accepted."""
+
+    acceptor: Acceptor
+
+    def accept(self) -> tuple[socket.socket, object]:
+        self.acceptor.close()
+        return super().accept()
+
+
+async def test_a_signal_may_close_the_acceptor_while_it_accepts(
+    listening: socket.socket, counts: ConnectionCounts, clients: Clients, caplog: pytest.LogCaptureFixture
+) -> None:
+    closing = ClosedInBetween(fileno=listening.dup().detach())
+    closing.acceptor = Acceptor(closing, counts, 0, asyncio.Protocol)
+    clients.connect()
+    async with asyncio.timeout(SECONDS):
+        while not closing.acceptor.is_closed:
+            await asyncio.sleep(0)
+    assert caplog.messages == []
+
+
 class FullSocket(socket.socket):
     """A listening socket of a process that may open no more files."""
 
