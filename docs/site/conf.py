@@ -33,6 +33,9 @@ exclude_patterns = [".*", "build", "dist", "gateway", "tests", "transports", "co
 # Anchors of headings as on a code host, down to h5; Sphinx reports a link to one that does not exist.
 myst_heading_anchors = 5
 
+# Quotes stay as they are written.
+smartquotes = False
+
 html_theme = "furo"
 html_title = f"Dualstream {release}"
 html_static_path = ["assets"]
