@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from anyio import CancelScope
+from yarl import URL
 
 from gateway.cli.bench.output import (
     BadPlanError,
@@ -25,7 +26,7 @@ from gateway.cli.bench.output import (
     writes_to_stdout,
 )
 from gateway.cli.bench.terminal import console, progress
-from gateway.cli.bench.transports.measure import Bench, Measurements
+from gateway.cli.bench.transports.measure import Bench, Measurements, NoAnswerError
 from gateway.cli.bench.transports.own_gateway import OwnGateway, StartError, own_gateway
 from gateway.cli.bench.transports.plan import SIMULATED, Plan
 from gateway.cli.bench.transports.report.data import to_json
@@ -35,7 +36,7 @@ from gateway.cli.bench.transports.results import TITLES, Machine, Results, build
 from gateway.cli.bench.transports.sample import Failure, Sample
 from gateway.client import AsyncClient, TransportName
 from gateway.client.client import CONNECTORS
-from gateway.client.http_session import HttpSettings
+from gateway.client.http_session import HttpSettings, basic_authorization
 from gateway.config import TOKEN_VARIABLE
 from gateway.protocol.errors import Refused
 
@@ -114,14 +115,15 @@ async def _run(options: argparse.Namespace, plan: Plan, token: str | None) -> in
     with interruptible(scope.cancel):
         try:
             async with _gateway(options.url) as gateway:
-                # The address may hold a password: only what the client shows of it is reported.
-                url = str(AsyncClient(gateway.url).url)
-                settings = HttpSettings(AsyncClient(gateway.url).url, token, {}, CONNECT_SECONDS, plan.timeout, None)
-                bench = Bench(plan, settings, gateway.pid or None)
-                await _measure(bench, measured, scope)
+                settings = _settings(gateway.url, token, plan.timeout)
+                await _measure(Bench(plan, settings, gateway.pid or None), measured, scope)
         except StartError as error:
             return _fail(str(error))
-        machine = Machine(url, options.url is None, platform.platform(terse=True), os.cpu_count(), [*load, _load()])
+        except NoAnswerError as error:
+            print(f"dualstream: {settings.url} gave no answer: {error}", file=sys.stderr)
+            return 1
+        system = platform.platform(terse=True)
+        machine = Machine(str(settings.url), options.url is None, system, os.cpu_count(), [*load, _load()])
         info = run_info(interrupted=scope.cancelled_caught)
         results = build_results(plan, measured.samples, measured.cpu, info, machine)
         show(console(stderr=writes_to_stdout(options, WRITERS)), results)
@@ -129,6 +131,13 @@ async def _run(options: argparse.Namespace, plan: Plan, token: str | None) -> in
     if not written:
         return 2
     return 130 if info.interrupted else int(results.broken)
+
+
+def _settings(url: str, token: str | None, timeout: float) -> HttpSettings:
+    """Return how to reach a gateway. Its address is reported, so the user and password of it are in a header alone."""
+    address = URL(url if "://" in url else f"http://{url}")
+    headers = basic_authorization(address)
+    return HttpSettings(AsyncClient(url).url, token, headers, CONNECT_SECONDS, timeout, None)
 
 
 async def _measure(bench: Bench, measured: Measurements, scope: CancelScope) -> None:

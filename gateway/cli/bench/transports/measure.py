@@ -21,6 +21,10 @@ from gateway.protocol.events import Error, Interrupted
 now = time.monotonic_ns
 
 
+class NoAnswerError(Exception):
+    """Not one answer of the warm-up came: the gateway can't be measured. The message has the first failure."""
+
+
 class UnexpectedEndError(Exception):
     """An answer ended before it was cut or stopped: it is too short for the measurement, or has failed."""
 
@@ -42,10 +46,19 @@ class Bench:
     gateway_pid: int | None = None
 
     async def run(self, measured: Measurements, report: Callable[[Sample], None]) -> None:
-        """Measure all rounds, and call `report` with each sample. What was measured is added as it is known."""
+        """Measure all rounds, and call `report` with each sample. What was measured is added as it is known.
+
+        Raises:
+            NoAnswerError: the gateway can't be measured on any of the transports.
+        """
         # Uncounted: the first requests of a process load modules, and open what later ones find open.
+        warm_up = Measurements()
         for transport in self.plan.transports:
-            await self._run_turn(-1, transport, 1, Measurements(), lambda _sample: None)
+            await self._run_turn(-1, transport, 1, warm_up, lambda _sample: None)
+        failed = [sample.outcome for sample in warm_up.samples if isinstance(sample.outcome, Failure)]
+        if len(failed) == len(warm_up.samples):
+            message = f"{failed[0].code}: {failed[0].message}"
+            raise NoAnswerError(message)
         for number, transport in self.plan.turns():
             await self._run_turn(number, transport, self.plan.concurrency, measured, report)
 

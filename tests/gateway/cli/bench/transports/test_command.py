@@ -5,6 +5,7 @@ import argparse
 import pytest
 
 from gateway.cli.bench.output import BadPlanError
+from gateway.cli.bench.transports import command
 from gateway.cli.bench.transports.command import add_arguments, build_plan, run
 from gateway.cli.bench.transports.plan import SIMULATED
 
@@ -47,3 +48,10 @@ def test_nothing_is_measured_with_invalid_options(
 ) -> None:
     assert run(parsed(*arguments)) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_password_in_the_address_is_sent_and_not_shown() -> None:
+    settings = command._settings("https://me:secret@gateway.example/path", "k", 5.0)
+    assert str(settings.url) == "https://gateway.example/path"
+    assert settings.headers["Authorization"].startswith("Basic ")
+    assert command._settings("gateway.example:81", None, 5.0).headers == {}
