@@ -17,6 +17,7 @@ import { Session } from "./session.js";
 import { addViews } from "./views.js";
 
 const HISTORY_MS = 10_000;
+const HIDDEN_MS = 60_000; // after which a page that is not seen pauses
 const SILENCE_SECONDS = 1.8; // the gateway sends an event a second while something changes
 const OVERLAP_SECONDS = 300; // what still changes: tokens of answers that run count for the time in which they came
 
@@ -30,6 +31,7 @@ const gatewayNow = () => seconds() + state.ahead;
 let loaded = false;
 let sampled = 0;
 let endsLoaded = false;
+let hiding = /** @type {ReturnType<typeof setTimeout>|undefined} */ (undefined);
 let history = { buckets: [], bounds: { ttft: [], gaps: [] } };
 
 const detail = new Detail(find("#detail"), session, (id) => ({ row: state.rows.get(id), summary: ends.byId.get(id), speed: state.speedOf(id).now, now: gatewayNow() }));
@@ -99,7 +101,7 @@ async function loadHistory(after) {
     history = { buckets: update(after ? history.buckets : [], buckets, gatewayNow()), bounds: { ttft, gaps } };
     charts.show(history, gatewayNow());
     const count = state.gateways.length;
-    setText(find("#hour-scope"), count < 2 ? "By minute." : missing.length ? `By minute, without ${missing.join(", ")}, which did not answer.` : `By minute, of all ${count} gateways.`);
+    setText(find("#hour-scope"), count < 2 ? "By minute." : missing.length ? `By minute, without ${missing.join(", ")}, which did not answer.` : `By minute, of ${count === 2 ? "both" : `all ${count}`} gateways.`);
   } catch (error) {
     if (error.isRefusal) refuse(error);
   }
@@ -125,6 +127,13 @@ function connect() {
   if (views.current() === "keys") keys.load();
 }
 
+/** Read no more: while no console is open, the gateway computes nothing for one. */
+function pause() {
+  if (!["live", "lost"].includes(document.body.dataset.link)) return;
+  feed.stop();
+  setLink("paused", "Paused");
+}
+
 function setLink(link, text) {
   document.body.dataset.link = link;
   setText(find('[data-role="link-state"]'), text);
@@ -144,12 +153,17 @@ find("#filter-running").addEventListener("input", show);
 setInterval(() => {
   if (!loaded || document.body.dataset.link !== "live") return;
   // No event comes while nothing changes.
-  if (gatewayNow() - sampled > SILENCE_SECONDS) state.sample(gatewayNow());
+  if (gatewayNow() - sampled > SILENCE_SECONDS) state.sampleSilence();
   if (!document.hidden) show();
 }, 1000);
 setInterval(() => {
   if (loaded && document.body.dataset.link === "live" && !document.hidden) loadHistory(Math.floor(gatewayNow() - OVERLAP_SECONDS));
 }, HISTORY_MS);
-document.addEventListener("visibilitychange", () => { if (!document.hidden && loaded && document.body.dataset.link === "live") loadHistory(0); });
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hiding);
+  if (document.hidden) hiding = setTimeout(pause, HIDDEN_MS);
+  else if (document.body.dataset.link === "paused") connect();
+  else if (loaded && document.body.dataset.link === "live") loadHistory(0);
+});
 show();
 connect();

@@ -42,6 +42,9 @@ ROWS_PER_TURN: Final = 20
 ASK_SECONDS: Final = 2.0
 """Time in which another gateway must answer."""
 
+LOOK_SECONDS: Final = 0.8
+"""The same for a look: one gateway that does not answer must not delay the others for long."""
+
 GAP_BOUNDS_MS: Final = tuple(round(bound * 1000, 6) for bound in names.CHUNK_GAP.buckets)
 """Upper bounds of the counts of gaps between chunks in the history."""
 
@@ -111,7 +114,7 @@ class Console:
         """Return the parts of the other gateways; of one that does not answer, the last one."""
         # One answer to all: each gateway gets the number of its newest end that is known.
         known: dict[str, JsonValue] = {**numbers}
-        answers = await self._generations.ask_all(VIEW_ACTION, {"numbers": known}, ASK_SECONDS)
+        answers = await self._generations.ask_all(VIEW_ACTION, {"numbers": known}, LOOK_SECONDS)
         found: dict[str, Part] = {}
         for name, answer in answers.items():
             try:

@@ -48,22 +48,24 @@ export class LiveState {
     if (added.length > 0) this.rows = new Map([...added, ...this.rows]);
   }
 
-  /** Measure each row's speed since the last sample. @param {number} now seconds */
-  sample(now) {
+  /** Measure each row's speed since the last event. @param {number} time that of the event, in seconds */
+  sample(time) {
     for (const [id, { output_tokens: tokens }] of this.rows) {
       const speed = this.#speeds.get(id);
       if (!speed) {
-        this.#speeds.set(id, { now: 0, samples: [], tokens, at: now });
+        this.#speeds.set(id, { now: 0, samples: [], tokens, at: time });
         continue;
       }
-      const seconds = now - speed.at;
+      const seconds = time - speed.at;
       if (seconds <= 0) continue;
-      const measured = Math.max(0, tokens - speed.tokens) / seconds; // a revision begins again at 0
-      speed.now += SMOOTHING * (measured - speed.now);
-      speed.samples.push(measured);
-      if (speed.samples.length > SAMPLES) speed.samples.shift();
-      Object.assign(speed, { tokens, at: now });
+      addSample(speed, Math.max(0, tokens - speed.tokens) / seconds); // a revision begins again at 0
+      Object.assign(speed, { tokens, at: time });
     }
+  }
+
+  /** No event has come for a while: nothing changes, or it is late. The next one is measured since the last one. */
+  sampleSilence() {
+    for (const speed of this.#speeds.values()) addSample(speed, 0);
   }
 
   /** @param {string} id @returns {Speed} */
@@ -88,4 +90,10 @@ export class LiveState {
   get here() {
     return this.gateways.find(({ here }) => here) ?? this.gateways[0] ?? null;
   }
+}
+
+function addSample(speed, measured) {
+  speed.now += SMOOTHING * (measured - speed.now);
+  speed.samples.push(measured);
+  if (speed.samples.length > SAMPLES) speed.samples.shift();
 }

@@ -104,7 +104,7 @@ class LiveRow {
   show(row, { now: tokensPerSecond, samples }, now, many) {
     const [, , principal, viewers, first, time, , tokens, cost] = this.#cells;
     this.element.dataset.state = row.state;
-    setText(this.#state, row.state === "queued" && row.queue_position ? `Queued · ${row.queue_position}.` : stateName(row.state));
+    setText(this.#state, row.state === "queued" && row.queue_position ? `Queued, place ${row.queue_position}` : stateName(row.state));
     setText(this.#model, row.model);
     const attempt = row.attempt > 1 ? `attempt ${row.attempt}` : "";
     const revision = row.revision > 1 ? `revision ${row.revision}` : "";

@@ -37,9 +37,13 @@ test("the speed is the difference of tokens between two samples", () => {
   state.sample(1); // no time has passed
   assert.deepEqual(state.speedOf("a").samples, [20]);
   assert.equal(state.speedOf("a").now, 8);
-  for (let now = 2; now < 60; now += 1) state.sample(now);
+  for (let now = 2; now < 60; now += 1) state.sampleSilence();
   assert.equal(state.speedOf("a").samples.length, 30);
   assert.ok(state.speed < 0.01);
+  // An event that was late is measured over the whole time since the one before it.
+  state.apply("change", { time: 61, running: [{ id: "a", output_tokens: 630 }] }, 61);
+  state.sample(61);
+  assert.equal(state.speedOf("a").samples.at(-1), 10);
 });
 
 test("a revision begins again, which is no negative speed; one that is gone has none", () => {
