@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.websockets import WebSocket
 
-from gateway.api.middleware.auth import authenticate, check_origin, read_credential
+from gateway.api.middleware.auth import authenticate, check_origin, count_refusal, read_credential
 from gateway.api.services import Services
 from gateway.protocol.commands import HelloCommand
 from gateway.protocol.errors import CODES, Code, Refused
@@ -82,6 +82,7 @@ async def shake_hands(services: Services, websocket: WebSocket) -> SocketIdentit
         origin = check_origin(services, websocket)
         return SocketIdentity(services.authenticator, origin, await handshake_principal(services, websocket, origin))
     except Refused as refused:
+        count_refusal(services, refused)
         # Refused only after accepting: a browser can read a close code, but not the status of a failed handshake.
         await websocket.close(CODES[refused.code].close_code, close_reason(refused))
         return None

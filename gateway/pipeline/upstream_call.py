@@ -135,8 +135,8 @@ class UpstreamCall:
     def abandon(self, failure: Failed) -> None:
         """Release what the call holds without making it."""
         self.attempt.ended = failure.code.value
+        self.attempt.times.started = None
         self.release()
-        self.attempt.refused = True
 
     def release(self) -> None:
         """Release what the call holds; a second time does nothing."""
@@ -153,10 +153,12 @@ class UpstreamCall:
             self.target.failing = True
         # A call that we gave up waiting for may have been accepted, and is billed.
         is_refusal = failure is not None and not failure.may_be_billed
-        attempt.refused = is_refusal and not attempt.opened and not self._given_up
+        was_made = attempt.times.started is not None
+        attempt.refused = not was_made or (is_refusal and not attempt.opened and not self._given_up)
         if attempt.ended is None:
             attempt.ended = "cancelled" if failure is None else failure.code.value
-        attempt.times.ended = self._clock.now()
+        if was_made:
+            attempt.times.ended = self._clock.now()
         self._listener.on_released(self)
 
     async def _stream(self) -> None:

@@ -55,7 +55,7 @@ class AuthMiddleware:
             try:
                 await self._authenticate(scope)
             except Refused as refused:
-                self._services.metrics.registry.add(names.REFUSED_REQUESTS, 1, refused.code.value)
+                count_refusal(self._services, refused)
                 await _refusal(refused, Request(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -88,6 +88,11 @@ def check_origin(services: Services, connection: HTTPConnection) -> str:
         raise
     connection.scope[ORIGIN] = origin
     return origin
+
+
+def count_refusal(services: Services, refused: Refused) -> None:
+    """Count a request or handshake that was refused before it reached its route."""
+    services.metrics.registry.add(names.REFUSED_REQUESTS, 1, refused.code.value)
 
 
 def log_foreign_page(services: Services, connection: HTTPConnection, refused: Refused) -> None:

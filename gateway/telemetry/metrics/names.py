@@ -251,7 +251,7 @@ REFUSED: Final = Metric(
 REFUSED_REQUESTS: Final = Metric(
     "dualstream_refused_requests",
     COUNTER,
-    "Requests that were refused before they reached their route: no valid credential, or a foreign page.",
+    "Requests and handshakes that were refused before they reached their route: no valid credential, a foreign page.",
     ("code",),
 )
 

@@ -63,12 +63,11 @@ class MetricsObserver(Observer):
         return ChunkTimes(gaps, delays)
 
     def on_attempt_end(self, generation: Generation, attempt: Attempt) -> None:
-        """Count a call and what it used."""
+        """Count a call and what it used; one that the budget did not allow was not made."""
+        if attempt.times.started is None:
+            return
         registry, target = self._registry, (generation.model, attempt.provider)
         registry.add(names.ATTEMPTS, 1, *target, attempt.ended or "")
-        if attempt.refused and attempt.times.opened is None and attempt.times.ended == attempt.times.started:
-            # It was not made: the budget does not allow it.
-            return
         call, times, usage, cost = self._call(generation, attempt), attempt.times, attempt.used(), attempt.cost()
         if times.started is not None and times.ended is not None:
             error = attempt.ended if attempt.ended in FAILURES else ""

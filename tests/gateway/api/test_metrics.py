@@ -131,8 +131,10 @@ class TestKeys:
         for credential, status in ((None, 401), (KEY, 200), (KEY[1:], 401)):
             async with clients.session(credential).get("/metrics") as response:
                 assert response.status == status
+        async with clients.socket("wrong") as socket:
+            assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
         refused = (await scrape(clients.session(KEY)))["dualstream_refused_requests_total auth_error"]
-        assert refused == 2
+        assert refused == 3
 
     async def test_the_metrics_key_opens_nothing_else(self, clients: Clients) -> None:
         for path in ("/api/stats", "/api/models", "/metrics/", "/api/generations/g_x/events"):

@@ -7,7 +7,7 @@ from gateway.billing.prices import Price
 from gateway.generation.source import StartSource
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
 from gateway.protocol.errors import Code, Failed, Refused
-from gateway.protocol.events import Usage
+from gateway.protocol.events import Error, Usage
 from gateway.telemetry.metrics import names
 from gateway.telemetry.metrics.observer import MetricsObserver
 from gateway.telemetry.metrics.registry import Registry
@@ -239,3 +239,14 @@ async def test_one_that_another_gateway_takes_over_runs_here_no_longer() -> None
         assert counted(registry, names.RUNNING) == {"- native m": 2}
         observer.on_surrendered(generation)
         assert counted(registry, names.RUNNING) == {"- native m": 1}
+
+
+async def test_a_call_that_the_budget_does_not_allow_is_not_counted() -> None:
+    async with two_targets(price=Price(1e6, 1e6, 1e6), budget=0.5) as harness:
+        registry = counting(harness.hub)
+        generation = await harness.start()
+        assert isinstance(generation.end, Error)
+        assert generation.attempts[0].refused
+        assert counted(registry, names.ENDED, "code") == {"budget_exceeded": 1}
+        for metric in (names.ATTEMPTS, names.CALL_DURATION, names.INPUT_TOKENS, names.COST):
+            assert counted(registry, metric) == {}
