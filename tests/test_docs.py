@@ -250,7 +250,7 @@ def test_every_diagram_is_drawn_as_it_is() -> None:
 
 def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
-    for page in ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]:
+    for page in ["README.md", "CONTRIBUTING.md", *(f"{p.relative_to(ROOT)}" for p in (ROOT / "docs").rglob("*.md"))]:
         for named in re.findall(r"`?\bmake ([a-z-]+(?: [a-z-]+)*)`", read(page)):
             assert set(named.split()) <= targets, f"{page}: make {named}"
 

@@ -8,7 +8,8 @@ from typing import Final
 from tests.fuzz.findings import FINDINGS
 from tests.fuzz.target import MAX_BYTES, Target
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "reports" / "fuzzing.md"
+ROOT: Final = Path(__file__).parents[2]
+PAGE: Final = ROOT / "docs" / "reports" / "fuzzing.md"
 
 HEAD: Final = f"""# Fuzzing
 

@@ -26,7 +26,7 @@ def table() -> str:
 
 
 def _link(case: Case) -> str:
-    return f"../tests/gateway/upstreams/transcripts/{case.api}/{case.file}"
+    return f"../../tests/gateway/upstreams/transcripts/{case.api}/{case.file}"
 
 
 def write() -> None:
