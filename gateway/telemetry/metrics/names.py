@@ -218,7 +218,8 @@ QUEUE_WAIT: Final = Metric(
 CHUNK_DELAY: Final = Metric(
     "dualstream_chunk_delay_seconds",
     HISTOGRAM,
-    "The gateway's own delay of a chunk: from the read of the provider's socket to the write to the last viewer here.",
+    "The gateway's own delay of a chunk: from the read of the provider's socket to the write to the last viewer here. "
+    "Without a viewer that gets it at once, a chunk is not counted.",
     (*SOURCE, *TARGET),
     "seconds",
     DELAY_SECONDS,
