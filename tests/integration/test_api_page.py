@@ -171,9 +171,9 @@ def test_axe_finds_nothing(page: ApiPage, width: int, scheme: str) -> None:
     page.run("for (const at of document.querySelectorAll('#health details')) at.open = true")
     if width < 600:
         page.run("document.querySelector('#contents details').open = true")
-        # All of the page once is enough.
-        page.find("#search").send_keys("health")
         assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+    # What is hidden is not examined: all of the page would take ten times as long.
+    page.find("#search").send_keys("interrupt")
     axe = npm_set("accessibility").file("axe-core/axe.min.js").read_text("utf-8")
     page.run(f"{axe};\nwindow.axe = axe;")
     page.driver.set_script_timeout(60)
