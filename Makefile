@@ -152,13 +152,15 @@ docs: $(VENV)/docs ## build the documentation as a site, build/docs/index.html; 
 diagrams: $(VENV)/test programs ## draw the diagrams of the documentation, in docs/images/diagrams
 	$(BIN)/python -m tests.integration.diagrams
 
-screenshot: $(VENV)/test programs ## regenerate the pictures of the demo page and of the console
+screenshot: $(VENV)/test programs ## regenerate the pictures of the demo page, the console and the page of the API
 	$(BIN)/python -m tests.integration.screenshot docs/images/demo.png
 	$(BIN)/python -m tests.integration.screenshot_console docs/images
+	$(BIN)/python -m tests.integration.screenshot_api docs/images
 
-screenshots: $(VENV)/test programs ## take pictures of both pages in five sizes, light and dark (SHOTS=build/screenshots)
+screenshots: $(VENV)/test programs ## take pictures of all pages in five sizes, light and dark (SHOTS=build/screenshots)
 	$(BIN)/python -m tests.integration.screenshot --all $(SHOTS)
 	$(BIN)/python -m tests.integration.screenshot_console --all $(SHOTS)
+	$(BIN)/python -m tests.integration.screenshot_api --all $(SHOTS)
 
 screenshots-examples: $(VENV)/test programs ## regenerate the pictures of the examples
 	$(BIN)/python -m tests.integration.screenshot_examples docs/images/examples

@@ -29,7 +29,7 @@ KEYS: Final = "keys"
 RELOAD: Final = "reload"
 """Actions that a gateway asks the others for."""
 
-RELOAD_SECONDS: Final = 30.0
+RELOAD_SECONDS: Final = 10.0
 """Maximum time that another gateway may take to load its configuration."""
 
 NO_FILE: Final = (

@@ -124,11 +124,15 @@ class StartRequest(OptionFields):
 
     model_config = ConfigDict(json_schema_extra=_describe_prompt)
 
-    messages: Annotated[list[ClientMessage], FailFast(), MESSAGE_COUNT]
-    prompt: Annotated[str, Field(min_length=1)] | None = None
-    model: Annotated[str, Field(min_length=1, max_length=256)] | None = None
-    options: Options = Options()
-    metadata: Metadata = Field({})
+    messages: Annotated[
+        list[ClientMessage], FailFast(), MESSAGE_COUNT, Field(description="The conversation, in the form of OpenAI.")
+    ]
+    prompt: Annotated[str, Field(min_length=1)] | None = Field(None, description="One message of the user.")
+    model: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
+        None, description="A model or an alias; without it, the default model."
+    )
+    options: Options = Field(Options(), description="Passed to the provider, except `on_disconnect`.")
+    metadata: Metadata = Field({}, description="Returned in the snapshot.")
     stream: Annotated[Literal[True], _JSON_BOOLEAN] | None = None
     stream_options: JsonObject | None = None
     n: Annotated[int, Field(ge=1, le=1), JSON_INTEGER] | None = None
@@ -180,9 +184,11 @@ class TicketRequest(StrictModel):
 
     model_config = ConfigDict(json_schema_extra={"oneOf": _SCOPE_OR_GENERATION})
 
-    scope: Literal["start", "socket"] | None = None
-    generation_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    commands: bool = False
+    scope: Literal["start", "socket"] | None = Field(None, description="One start, or one WebSocket.")
+    generation_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="Reading this generation."
+    )
+    commands: bool = Field(default=False, description="Over a WebSocket, also interrupt and feedback.")
 
     @model_validator(mode="after")
     def _check_scope(self) -> "TicketRequest":
@@ -198,7 +204,9 @@ class TicketRequest(StrictModel):
 class InterruptRequest(StrictModel):
     """Body of an interrupt, which stops a generation. `reason` is free text, returned in the `interrupted` event."""
 
-    reason: Annotated[str, Field(max_length=1000)] | None = None
+    reason: Annotated[str, Field(max_length=1000)] | None = Field(
+        None, description="Any text; the event `interrupted` has it."
+    )
 
 
 class FeedbackRequest(StrictModel):
@@ -206,9 +214,13 @@ class FeedbackRequest(StrictModel):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": _FIELDS_BY_MODE})
 
-    text: Annotated[str, Field(min_length=1, max_length=8192)] | None = None
-    rating: Annotated[int, Field(ge=-100, le=100), JSON_INTEGER] | None = None
-    mode: Mode = "revise"
+    text: Annotated[str, Field(min_length=1, max_length=8192)] | None = Field(
+        None, description="What is to be different; `revise` needs it."
+    )
+    rating: Annotated[int, Field(ge=-100, le=100), JSON_INTEGER] | None = Field(
+        None, description="Any scale, such as -1 and 1."
+    )
+    mode: Mode = Field("revise", description="Ask again with the text, stop, or only record it.")
 
     @model_validator(mode="after")
     def _check_mode(self) -> "FeedbackRequest":

@@ -39,7 +39,8 @@ function body(specification, { body: schema, needsBody, example }) {
   const name = schemaName(schema);
   const title = element("h4", {}, "Body", ...(name ? [" ", element("a", { className: "schema-link", href: `#schema-${name}`, textContent: name })] : []));
   const optional = needsBody ? [] : [element("p", { className: "hint", textContent: "It may be left out." })];
-  return [title, ...optional, ...schemaBody(specification.resolve(schema), Object.keys(example ?? {}))];
+  const resolved = specification.resolve(schema);
+  return [title, ...optional, ...paragraphs(resolved.description ?? ""), ...schemaBody(resolved, Object.keys(example ?? {}))];
 }
 
 function responses(specification, operation) {

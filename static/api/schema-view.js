@@ -31,7 +31,7 @@ export function schemaBody(schema, first = []) {
 
 /** Required fields come first, then those that an example names, then those that are described. */
 function sorted(fields, first) {
-  const rank = ({ name, schema, required }) => (required ? 0 : first.includes(name) ? 1 : schema.description || schema.$ref || schema.type ? 2 : 3);
+  const rank = ({ name, schema, required }) => (required ? 0 : first.includes(name) ? 1 : schema.description ? 2 : 3);
   return fields.toSorted((one, other) => rank(one) - rank(other));
 }
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome, Keys
-from selenium.webdriver.remote.webelement import WebElement
 
 from gateway.security.api_keys import StoredKey, generate_key, hash_secret
 from gateway.security.key_file import write_keys
 from tests.integration import processes
+from tests.integration.api_page import ApiPage
 from tests.integration.browser import chromium, read_json, wait_until
 from tests.integration.npm import npm_set
 from tests.integration.processes import Server
@@ -33,46 +33,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def driver() -> Iterator[Chrome]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, chromium(Path(profile)) as driver:
         yield driver
-
-
-class ApiPage:
-    def __init__(self, driver: Chrome, gateway: Server) -> None:
-        self.driver, self.url = driver, gateway.url
-
-    def open(self, fragment: str = "") -> None:
-        self.driver.get("about:blank")
-        self.driver.get(f"{self.url}/docs{fragment}")
-        wait_until(lambda: self.all("main section"), self.console)
-
-    def all(self, selector: str) -> list[WebElement]:
-        return self.driver.find_elements("css selector", selector)
-
-    def find(self, selector: str) -> WebElement:
-        return self.driver.find_element("css selector", selector)
-
-    def run(self, script: str, *arguments: object) -> Any:  # noqa: ANN401 - what the script returns
-        return self.driver.execute_script(script, *arguments)
-
-    def console(self) -> list[str]:
-        return [entry["message"] for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
-
-    def shown(self) -> list[str]:
-        return [section.get_attribute("id") or "" for section in self.all("main section") if section.is_displayed()]
-
-    def use_key(self) -> None:
-        self.find("#open-key").click()
-        self.find("#key").send_keys(KEY.text(), Keys.ENTER)
-        assert self.find("#key-state").text == "Key in use"
-
-    def send(self, operation: str) -> None:
-        self.run("document.getElementById(arguments[0]).scrollIntoView()", operation)
-        self.find(f"#{operation} .trial-actions .primary").click()
-
-    def reply(self, operation: str) -> tuple[str, str]:
-        """Return the status and the body of a reply, once it has ended."""
-        facts = f"#{operation} .reply .facts"
-        wait_until(lambda: "ended after" in self.find(facts).text, lambda: self.find(facts).text)
-        return self.find(f"#{operation} .reply .status").text, self.find(f"#{operation} .reply pre").text
 
 
 @pytest.fixture
@@ -130,7 +90,7 @@ def test_a_request_is_tried_with_a_key_that_stays_in_memory(page: ApiPage) -> No
     status, body = page.reply("listKeys")
     assert status == "401"
     assert '"auth_error"' in body
-    page.use_key()
+    page.use_key(KEY)
     page.send("listKeys")
     status, body = page.reply("listKeys")
     assert status == "200"

@@ -34,11 +34,17 @@ class KeyLimits(StrictModel):
 class CreateKey(StrictModel):
     """A key to create. Without `models` it may use all, without `expires_in_days` it does not expire."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    roles: Roles = Field(default_factory=list)
-    models: ModelNames | None = None
-    limits: KeyLimits = KeyLimits()
-    expires_in_days: ExpiryDays | None = None
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+            description="Of the principal: a later key of this name owns what this one has started.",
+        ),
+    ]
+    roles: Roles = Field(default_factory=list, description="None that yours does not have.")
+    models: ModelNames | None = Field(None, description="The models that it may use; null: all.")
+    limits: KeyLimits = Field(KeyLimits(), description="In place of the general settings.")
+    expires_in_days: ExpiryDays | None = Field(None, description="From now on; null: never.")
 
 
 class ChangeKey(StrictModel):
@@ -47,10 +53,10 @@ class ChangeKey(StrictModel):
     `limits` replaces the limits that it names. `models`: null allows all. `expires_in_days`: from now on; null: never.
     """
 
-    roles: Roles | None = None
-    models: ModelNames | None = None
-    limits: KeyLimits | None = None
-    expires_in_days: ExpiryDays | None = None
+    roles: Roles | None = Field(None, description="None that yours does not have.")
+    models: ModelNames | None = Field(None, description="The models that it may use; null: all.")
+    limits: KeyLimits | None = Field(None, description="Those that are named are replaced; null: the general setting.")
+    expires_in_days: ExpiryDays | None = Field(None, description="From now on; null: never.")
 
 
 class ResetBudget(StrictModel):
