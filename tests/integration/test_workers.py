@@ -6,6 +6,7 @@ import re
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -20,25 +21,53 @@ SECONDS = 30
 SHORT = {**BODY, "model": "sim?speed=200&length=300&ttft=0"}
 COMPLETION = {**SHORT, "stream": True}
 INSTANT = {**BODY, "model": "sim-instant"}
+ONE_MODEL = '[models.sim-instant]\nprovider = "simulator"\n'
 
 Serve = Callable[..., AbstractContextManager[Server]]
 
 _databases = count(1)
 
 
+@contextmanager
+def serving(redis_url: str, *arguments: str, **settings: object) -> Iterator[Server]:
+    """Run a gateway with two workers; they share a database of their own."""
+    values = {"store": f"{redis_url}/{next(_databases)}", "rate_limit_per_minute": 0, **settings}
+    with processes.gateway("--workers", "2", *arguments, **values) as server:
+        server.wait_for(r"Workers: \d+ \(processes .*\)")
+        yield server
+
+
 @pytest.fixture
 def serve(redis_url: str) -> Serve:
-    """Run a gateway with two workers; they share a database of their own."""
-    store = f"{redis_url}/{next(_databases)}"
+    """Run a gateway of one test."""
+    return partial(serving, redis_url)
 
-    @contextmanager
-    def serve(*arguments: str, **settings: object) -> Iterator[Server]:
-        values = {"store": store, "rate_limit_per_minute": 0, **settings}
-        with processes.gateway("--workers", "2", *arguments, **values) as server:
-            server.wait_for(r"Workers: \d+ \(processes .*\)")
-            yield server
 
-    return serve
+@pytest.fixture(scope="module")
+def server(redis_url: str) -> Iterator[Server]:
+    """A gateway for several tests. One that kills or replaces workers waits until their successors listen."""
+    with serving(redis_url, unknown="1", drain_timeout=20) as server:
+        yield server
+
+
+def configure(file: Path, text: str) -> None:
+    """Write a configuration file."""
+    file.write_text(text, "utf-8")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The configuration file of `configured`."""
+    file = tmp_path_factory.mktemp("workers") / "dualstream.toml"
+    configure(file, ONE_MODEL)
+    return file
+
+
+@pytest.fixture(scope="module")
+def configured(redis_url: str, file: Path) -> Iterator[Server]:
+    """A gateway that is configured by a file, for several tests."""
+    with serving(redis_url, "--config", str(file)) as server:
+        yield server
 
 
 @pytest.fixture
@@ -50,7 +79,16 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def worker_pids(server: Server) -> list[int]:
-    return [int(pid) for pid in server.wait_for(r"Workers: \d+ \(processes (.*)\)").group(1).split(", ")]
+    """Return the processes of the workers, oldest first (proc(5))."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text("ascii")
+    return sorted(map(int, children.split()))
+
+
+async def successor(server: Server, killed: int, other: int) -> None:
+    """Wait until a worker listens in place of one that was killed."""
+    await wait_until(lambda: len({*worker_pids(server)} - {killed, other}) == 1)
+    (started,) = {*worker_pids(server)} - {killed, other}
+    await asyncio.to_thread(server.wait_for, f"worker {started} listens")
 
 
 def is_running(pid: int) -> bool:
@@ -123,61 +161,80 @@ async def complete(http: aiohttp.ClientSession, server: Server) -> None:
         assert b"event: complete" in await response.read()
 
 
-async def test_each_worker_answers_on_the_port_that_was_found(http: aiohttp.ClientSession, serve: Serve) -> None:
-    with serve("--workers", "3", unknown="1") as server:
-        pids = worker_pids(server)
-        assert len(set(pids)) == 3
-        for pid in pids:
-            async with started_on(http, server, [other for other in pids if other != pid], SHORT) as response:
-                assert b"event: complete" in await response.read()
-    for line in ("Dualstream listens on", "Demo page", "Workers", "DUALSTREAM_UNKNOWN is not a known setting"):
+async def test_each_worker_answers_on_the_port_that_was_found(http: aiohttp.ClientSession, server: Server) -> None:
+    first, second = worker_pids(server)
+    for other in (first, second):
+        async with started_on(http, server, [other], SHORT) as response:
+            assert b"event: complete" in await response.read()
+    assert server.output.count(f"Workers: 2 (processes {first}, {second})") == 1
+    for line in ("Dualstream listens on", "Demo page", "DUALSTREAM_UNKNOWN is not a known setting"):
         assert server.output.count(line) == 1
 
 
-async def test_the_workers_share_the_streams_equally(http: aiohttp.ClientSession, serve: Serve) -> None:
-    with serve() as server:
-        async with AsyncExitStack() as stack:
-            streams = []
-            for _ in range(10):
-                response = await stack.enter_async_context(http.post(f"{server.url}/api/chat/stream", json=ENDLESS))
-                assert b"accepted" in await response.content.readany()
-                streams.append(response)
-            os.kill(worker_pids(server)[0], signal.SIGKILL)
-            await asyncio.to_thread(server.wait_for, "was ended by SIGKILL")
-            assert 4 <= sum([await is_broken(stream) for stream in streams]) <= 6
+async def test_a_command_to_one_worker_stops_what_runs_on_the_other(
+    http: aiohttp.ClientSession, server: Server
+) -> None:
+    owner, other = worker_pids(server)
+    async with started_on(http, server, [other], ENDLESS) as stream, connected_to(server, [owner]) as client:
+        url = f"{server.url}/api/generations/{stream.headers['X-Generation-ID']}/interrupt"
+        async with client.post(url) as interrupted:
+            assert interrupted.status == 202
+        assert b"event: interrupted" in await stream.read()
 
 
-async def test_a_command_to_one_worker_stops_what_runs_on_the_other(http: aiohttp.ClientSession, serve: Serve) -> None:
-    with serve() as server:
-        owner, other = worker_pids(server)
-        async with started_on(http, server, [other], ENDLESS) as stream, connected_to(server, [owner]) as client:
-            url = f"{server.url}/api/generations/{stream.headers['X-Generation-ID']}/interrupt"
-            async with client.post(url) as interrupted:
-                assert interrupted.status == 202
-            assert b"event: interrupted" in await stream.read()
+async def test_the_workers_share_the_streams_equally(http: aiohttp.ClientSession, server: Server) -> None:
+    killed, other = worker_pids(server)
+    async with AsyncExitStack() as stack:
+        streams = []
+        for _ in range(10):
+            response = await stack.enter_async_context(http.post(f"{server.url}/api/chat/stream", json=ENDLESS))
+            assert b"accepted" in await response.content.readany()
+            streams.append(response)
+        os.kill(killed, signal.SIGKILL)
+        await asyncio.to_thread(server.wait_for, f"{killed} was ended by SIGKILL")
+        assert 4 <= sum([await is_broken(stream) for stream in streams]) <= 6
+    await successor(server, killed, other)
 
 
 async def test_a_killed_worker_is_restarted_and_the_streams_of_the_other_go_on(
-    http: aiohttp.ClientSession, serve: Serve
+    http: aiohttp.ClientSession, server: Server
 ) -> None:
-    with serve() as server:
-        killed, other = worker_pids(server)
-        async with (
-            started_on(http, server, [killed], SHORT) as kept,
-            started_on(http, server, [other], ENDLESS) as broken,
-        ):
-            os.kill(killed, signal.SIGKILL)
-            with pytest.raises(aiohttp.ClientError):
-                await broken.read()
-            # Every connection goes to the one that is left.
-            for _ in range(20):
-                await complete(http, server)
-            assert b"event: complete" in await kept.read()
-        await asyncio.to_thread(server.wait_for, rf"worker {killed} was ended by SIGKILL: another one starts")
-        await asyncio.to_thread(server.wait_for, r"worker \d+ listens")
-        os.kill(other, signal.SIGSTOP)
+    killed, other = worker_pids(server)
+    async with (
+        started_on(http, server, [killed], SHORT) as kept,
+        started_on(http, server, [other], ENDLESS) as broken,
+    ):
+        os.kill(killed, signal.SIGKILL)
+        with pytest.raises(aiohttp.ClientError):
+            await broken.read()
+        # Every connection goes to the one that is left.
+        for _ in range(20):
+            await complete(http, server)
+        assert b"event: complete" in await kept.read()
+    await asyncio.to_thread(server.wait_for, f"worker {killed} was ended by SIGKILL: another one starts")
+    await successor(server, killed, other)
+    with stopped([other]):
         await complete(http, server)
-        os.kill(other, signal.SIGCONT)
+
+
+async def test_sigusr2_replaces_all_without_a_refusal(http: aiohttp.ClientSession, server: Server) -> None:
+    former = worker_pids(server)
+    async with started_on(http, server, former[1:], COMPLETION, "/v1/chat/completions") as running:
+        os.kill(server.pid, signal.SIGUSR2)
+        while server.output.count("has replaced worker") < 2:
+            await complete(http, server)
+        assert b"data: [DONE]" in await running.read()
+    assert not any(map(is_running, former))
+    successors = re.findall(r"worker (\d+) has replaced worker (\d+)", server.output)
+    assert sorted(int(pid) for _, pid in successors) == former
+    assert sorted(int(pid) for pid, _ in successors) == worker_pids(server)
+
+
+def test_an_address_in_use_is_reported_once(server: Server, redis_url: str) -> None:
+    port = server.url.rpartition(":")[2]
+    done = command("serve", "--port", port, "--workers", "2", DUALSTREAM_STORE=redis_url)
+    assert done.returncode == 1
+    assert done.stderr.count(f"can't listen on 127.0.0.1:{port}: another program listens there") == 1
 
 
 @pytest.mark.parametrize("reaches_all", [False, True], ids=["supervisor", "group"])
@@ -224,48 +281,28 @@ async def test_workers_end_with_a_killed_supervisor(http: aiohttp.ClientSession,
         await wait_until(lambda: not any(map(is_running, pids)))
 
 
-async def test_sighup_reloads_all(http: aiohttp.ClientSession, serve: Serve, tmp_path: Path) -> None:
-    file = tmp_path / "dualstream.toml"
-    file.write_text('[models.sim-instant]\nprovider = "simulator"\n')
-    with serve("--config", str(file)) as server:
-        file.write_text('[models."sim?speed=0"]\nprovider = "simulator"\n')
-        os.kill(server.pid, signal.SIGHUP)
-        reloaded = "configuration reloaded: models: sim.speed=0"
-        await asyncio.to_thread(server.wait_for, rf"(?s){reloaded}.*{reloaded}")
-        for _ in range(10):
-            async with http.post(f"{server.url}/api/generations", json=INSTANT) as refused:
-                assert refused.status == 404
-    assert len(set(re.findall(r"INFO (\d+) gateway.app.reload", server.output))) == 2
-
-
-async def test_sigusr2_replaces_all_without_a_refusal(http: aiohttp.ClientSession, serve: Serve) -> None:
-    with serve(drain_timeout=20) as server:
-        former = worker_pids(server)
-        async with started_on(http, server, former[1:], COMPLETION, "/v1/chat/completions") as running:
-            os.kill(server.pid, signal.SIGUSR2)
-            while server.output.count("has replaced worker") < 2:
-                await complete(http, server)
-            assert b"data: [DONE]" in await running.read()
-        assert not any(map(is_running, former))
-        successors = re.findall(r"worker (\d+) has replaced worker (\d+)", server.output)
-        assert [int(pid) for _, pid in successors] == former
-        assert all(is_running(int(pid)) for pid, _ in successors)
-        os.kill(server.pid, signal.SIGTERM)
-        assert await exit_code(server) == 0
-
-
 async def test_former_workers_stay_when_a_new_one_cannot_start(
-    http: aiohttp.ClientSession, serve: Serve, tmp_path: Path
+    http: aiohttp.ClientSession, configured: Server, file: Path
 ) -> None:
-    file = tmp_path / "dualstream.toml"
-    file.write_text("max_queue = 100\n")
-    with serve("--config", str(file)) as server:
-        file.write_text("max_queue = 'x'\n")
-        os.kill(server.pid, signal.SIGUSR2)
-        await asyncio.to_thread(server.wait_for, "ended with code 2 before it listened: the former workers stay")
-        assert f"{file}:1: max_queue: must be" in server.output
-        await complete(http, server)
-        assert all(map(is_running, worker_pids(server)))
+    former = worker_pids(configured)
+    configure(file, f"max_queue = 'x'\n{ONE_MODEL}")
+    os.kill(configured.pid, signal.SIGUSR2)
+    await asyncio.to_thread(configured.wait_for, "ended with code 2 before it listened: the former workers stay")
+    assert f"{file}:1: max_queue: must be" in configured.output
+    await complete(http, configured)
+    assert worker_pids(configured) == former
+    configure(file, ONE_MODEL)
+
+
+async def test_sighup_reloads_all(http: aiohttp.ClientSession, configured: Server, file: Path) -> None:
+    configure(file, '[models."sim?speed=0"]\nprovider = "simulator"\n')
+    os.kill(configured.pid, signal.SIGHUP)
+    reloaded = "configuration reloaded: models: sim.speed=0"
+    await asyncio.to_thread(configured.wait_for, rf"(?s){reloaded}.*{reloaded}")
+    for _ in range(10):
+        async with http.post(f"{configured.url}/api/generations", json=INSTANT) as refused:
+            assert refused.status == 404
+    assert len(set(re.findall(r"INFO (\d+) gateway.app.reload", configured.output))) == 2
 
 
 @pytest.mark.parametrize(
@@ -296,11 +333,3 @@ def test_what_only_a_worker_finds_is_reported_once(redis_url: str, environment: 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count(message) == 1
     assert done.stderr.count("\n") == 1
-
-
-def test_an_address_in_use_is_reported_once(serve: Serve, redis_url: str) -> None:
-    with serve() as server:
-        port = server.url.rpartition(":")[2]
-        done = command("serve", "--port", port, "--workers", "2", DUALSTREAM_STORE=redis_url)
-        assert done.returncode == 1
-        assert done.stderr.count(f"can't listen on 127.0.0.1:{port}: another program listens there") == 1
