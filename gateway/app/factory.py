@@ -64,8 +64,8 @@ def create_app(
     clock = clock or SystemClock()
     catalog = build(settings, upstream=upstream)
     hub = build_hub(settings, catalog.models, clock)
-    hub.observers.add(LogObserver(clock, log_content=settings.log_content))
     tracing = build_tracing(settings, os.environ, clock)
+    hub.observers.add(LogObserver(clock, log_content=settings.log_content, is_traced=tracing is not None))
     if tracing is not None:
         hub.observers.add(tracing.observer)
     authenticator = Authenticator(credential_schemes(settings), clock.unix)

@@ -6,6 +6,7 @@ from typing import Final
 from gateway.log_fields import log_fields
 from gateway.protocol.errors import Code
 from gateway.telemetry.summary import GenerationSummary
+from gateway.telemetry.trace_id import client_trace_id, trace_id_of
 
 MAX_CONTENT: Final = 32_768
 """Maximum characters of a prompt or a text in the log; what is longer is cut."""
@@ -14,10 +15,17 @@ _QUOTING: Final = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER})
 """Codes whose message may quote a provider's words about the prompt, so that it counts as content."""
 
 
-def generation_fields(summary: GenerationSummary, *, with_content: bool = False) -> Mapping[str, object]:
-    """Return the event of an end, and its fields; None is unknown, or does not apply."""
-    metrics, usage = summary.metrics, summary.usage
+def generation_fields(
+    summary: GenerationSummary, *, with_content: bool = False, is_traced: bool = False
+) -> Mapping[str, object]:
+    """Return the event of an end, and its fields; None is unknown, or does not apply.
+
+    In the order in which a person reads them: how it has ended, by whom it was answered, how fast, for how much. With
+    `is_traced`, every generation has a trace; otherwise only those whose client has sent one.
+    """
+    metrics, usage, source = summary.metrics, summary.usage, summary.source
     quotes = summary.code in _QUOTING
+    own_trace = f"{trace_id_of(summary.id):032x}" if is_traced else None
     return log_fields(
         "generation_ended",
         end=summary.end.value,
@@ -26,18 +34,9 @@ def generation_fields(summary: GenerationSummary, *, with_content: bool = False)
         finish_reason=summary.finish_reason,
         interrupted_by=summary.interrupted_by,
         cancel_ms=_rounded(summary.cancel_ms),
-        generation=summary.id,
-        request=summary.request_id,
-        principal=summary.principal,
-        transport=summary.source.transport or None,
-        dialect=summary.source.dialect,
         model=summary.model,
         provider=summary.provider,
         upstream_model=summary.upstream_model or None,
-        attempts=metrics.attempts,
-        attempt_ends=[f"{attempt.provider}: {attempt.ended}" for attempt in summary.attempts],
-        failovers=summary.failovers,
-        revisions=metrics.revisions,
         ttft_ms=_rounded(metrics.ttft_ms),
         duration_ms=_rounded(metrics.duration_ms),
         queue_ms=_rounded(metrics.queue_ms),
@@ -46,8 +45,18 @@ def generation_fields(summary: GenerationSummary, *, with_content: bool = False)
         output_tokens=usage.output_tokens,
         usage_source=usage.source,
         cost_usd=summary.cost_usd,
+        attempts=metrics.attempts,
+        attempt_ends=[f"{attempt.provider}: {attempt.ended}" for attempt in summary.attempts],
+        failovers=summary.failovers,
+        revisions=metrics.revisions,
+        principal=summary.principal,
+        transport=source.transport or None,
+        dialect=source.dialect,
         viewers=sum(summary.views.values()),
         resumes=summary.resumes,
+        generation=summary.id,
+        request=summary.request_id,
+        trace=client_trace_id(source) or own_trace,
     )
 
 

@@ -34,9 +34,11 @@ class Content:
 class LogObserver(Observer):
     """Logs what happens to generations. With `log_content`, prompts and answers are logged too."""
 
-    def __init__(self, clock: Clock, *, log_content: bool = False) -> None:
+    def __init__(self, clock: Clock, *, log_content: bool = False, is_traced: bool = False) -> None:
+        """`is_traced`: another observer writes traces."""
         self._clock = clock
         self._log_content = log_content
+        self._is_traced = is_traced
         self._contents: dict[str, Content] = {}
         """Of the generations that run; only with `log_content`."""
         self._failovers = KeyedLogThrottle()
@@ -129,7 +131,8 @@ class LogObserver(Observer):
         content = self._contents.pop(summary.id, None)
         if not logger.isEnabledFor(logging.INFO):
             return
-        fields = {**generation_fields(summary, with_content=self._log_content), SHOWS_FIELDS: True}
+        fields = generation_fields(summary, with_content=self._log_content, is_traced=self._is_traced)
+        fields = {**fields, SHOWS_FIELDS: True}
         if content is not None:
             fields |= {"prompt": content.prompt, "text": cut(content.generation.log.text())}
         logger.info("generation ended", extra=fields)

@@ -1,10 +1,13 @@
 """The line of each generation: all its facts as fields and as text."""
 
+from dataclasses import replace
+
 from gateway.generation.source import StartSource
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Usage
 from gateway.telemetry.log_generation import MAX_CONTENT, cut, generation_fields
 from gateway.telemetry.summary import GenerationSummary
+from gateway.telemetry.trace_id import trace_id_of
 from tests.event_loop import settle
 from tests.gateway.pipeline.one_target import OneTarget, one_target
 from tests.gateway.telemetry.recording_observer import RecordingObserver
@@ -65,6 +68,7 @@ async def test_the_line_has_all_facts() -> None:
             "cost_usd": summary.cost_usd,
             "viewers": 2,
             "resumes": 1,
+            "trace": None,
         }
 
 
@@ -80,3 +84,12 @@ async def test_a_message_that_may_quote_the_prompt_is_content() -> None:
 def test_long_content_is_cut() -> None:
     assert cut("x" * MAX_CONTENT) == "x" * MAX_CONTENT
     assert cut("x" * (MAX_CONTENT + 1)).endswith(f"x… ({MAX_CONTENT + 1} characters)")
+
+
+async def test_the_trace_is_that_of_the_client_or_our_own() -> None:
+    async with one_target() as harness:
+        summary = await ended(harness)
+        sent = replace(summary, source=StartSource("sse", "native", f"00-{1:032x}-{2:016x}-01"))
+        assert generation_fields(sent)["trace"] == f"{1:032x}"
+        assert generation_fields(sent, is_traced=True)["trace"] == f"{1:032x}"
+        assert generation_fields(summary, is_traced=True)["trace"] == f"{trace_id_of(summary.id):032x}"

@@ -11,7 +11,7 @@ from gateway.protocol.commands import FeedbackRequest
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Usage
 from gateway.replicas.policy import ReplicaPolicy
-from gateway.telemetry.traces.ids import trace_id_of
+from gateway.telemetry.trace_id import trace_id_of
 from tests.event_loop import settle
 from tests.gateway.pipeline.one_target import OneTarget, interrupt, one_target
 from tests.gateway.pipeline.two_targets import FAILOVER, RACE, start_and_break_off, start_race, two_targets
