@@ -69,6 +69,10 @@ EXCEPTIONS: Final = {
     "gateway/protocol/event_decoder.py": ("the client calls it", "tests/gateway/client/test_event_decoder.py"),
     "gateway/replicas/logs/facts.py": (DATA, "tests/gateway/replicas/test_replica.py"),
     "gateway/replicas/messaging/messages.py": (DATA, "tests/gateway/replicas/messaging/test_messenger.py"),
+    "gateway/replicas/messaging/questions.py": (
+        "what gateways ask each other",
+        "tests/gateway/replicas/test_generations.py",
+    ),
     "gateway/replicas/policy.py": (DATA, "tests/gateway/replicas/test_replica.py"),
     "gateway/pipeline/handover.py": (
         "moves what two gateways have",

@@ -59,13 +59,13 @@ class Generations:
     def answer(self, action: str, handler: Callable[[Result], Awaitable[Result]]) -> None:
         """Await `handler` with the arguments when another gateway asks for `action` by `ask_all`."""
         if self._replica is not None:
-            self._replica.handlers[action] = handler
+            self._replica.questions.handlers[action] = handler
 
     async def ask_all(
         self, action: str, arguments: Result, seconds: float = REPLY_SECONDS
     ) -> Mapping[str, Result | Refused | TimeoutError | StoreError]:
-        """Return the answers of the other gateways by name, or why there is none; see `Replica.ask_all`."""
-        return {} if self._replica is None else await self._replica.ask_all(action, arguments, seconds)
+        """Return the answers of the other gateways by name, or why there is none; see `Questions.ask_all`."""
+        return {} if self._replica is None else await self._replica.questions.ask_all(action, arguments, seconds)
 
     def store_stats(self) -> dict[str, object] | None:
         """Return the figures of the shared store for `GET /api/stats`; None without one."""
@@ -233,7 +233,7 @@ class Generations:
         here = [*map(RunningGeneration.of, self.hub.running_for(principal))]
         if self._replica is None:
             return here
-        return newest_first([*here, *await self._replica.running_elsewhere(principal)])
+        return newest_first([*here, *await self._replica.questions.running_elsewhere(principal)])
 
     async def interrupt(
         self,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -31,9 +31,8 @@ from gateway.replicas.membership.upkeep import Upkeep
 from gateway.replicas.membership.watches import Watches
 from gateway.replicas.messaging.commands import RETRY_SECONDS, Commands, unreadable
 from gateway.replicas.messaging.messages import Call, Configured, SlotsChanged, Wake, Watch, Watching
-from gateway.replicas.messaging.messenger import REPLY_SECONDS, Messenger, Result
-from gateway.replicas.messaging.resends import RESEND, ask_owners, decode_sent
-from gateway.replicas.messaging.running import RunningGeneration, decode_reader, decode_rows, encode_reader, encode_rows
+from gateway.replicas.messaging.messenger import Messenger, Result
+from gateway.replicas.messaging.questions import Questions
 from gateway.replicas.policy import ReplicaPolicy
 from gateway.replicas.supervisor import Supervisor, sleep
 from gateway.replicas.values.shared_state import SharedState
@@ -132,9 +131,8 @@ class Replica:
         """What depends on who is alive is to be done."""
         self.streams = StreamCounts(store.streams, self.name, clock, lambda: self.alive)
         self.health.on_lost = self._on_store_lost
-        self.handlers: dict[str, Callable[[Result], Awaitable[Result]]] = {}
-        """Answers to calls that are about no generation, by action."""
-        self._supervisor = Supervisor(clock)
+        self.questions = Questions(self.messenger, hub, lambda: self.alive)
+        self.supervisor = Supervisor(clock)
         hub.mirrors.on_viewed, hub.mirrors.on_left = self.watches.on_viewed, self.watches.on_left
         hub.on_forget(self._on_forget)
 
@@ -175,7 +173,7 @@ class Replica:
 
     def start_tasks(self) -> None:
         """Start what runs until `close`."""
-        start = self._supervisor.start
+        start = self.supervisor.start
         start("lease", self._renew)
         start("upkeep", self._keep_up)
         start("log writer", self.writer.run)
@@ -187,14 +185,9 @@ class Replica:
         start("slots", self.admission.slots.run)
         start("streams", self.streams.run)
 
-    def stop_tasks(self) -> None:
-        """Cancel what `start_tasks` has started, and nothing else."""
-        self._supervisor.cancel()
-        self.ownership.close()
-
     async def close(self) -> None:
         """Leave: write what is left, and tell the others. Call it once the hub is closed."""
-        await self._supervisor.close()
+        await self.supervisor.close()
         await self.messenger.close()
         self.admission.slots.close()
         self.streams.close()
@@ -296,7 +289,7 @@ class Replica:
 
     async def find_resent(self, equal: Mapping[str, str], sent: SentRequest) -> str | None:
         """Return which of the generations on other gateways a request has started before; see `ask_owners`."""
-        return await ask_owners(self.messenger, equal, self.alive, sent)
+        return await self.questions.find_resent(equal, sent)
 
     async def find_started(self, generation_id: str, principal: Principal) -> Generation | None:
         """Return a generation of the principal, wherever it runs; None if it is not known."""
@@ -365,36 +358,6 @@ class Replica:
                 await self.commands.catch_up(mirror, after)
         except ValueError:
             raise unreadable() from None
-
-    async def running_elsewhere(self, principal: Principal) -> list[RunningGeneration]:
-        """Return the generations of the other gateways that a principal may read, of those that answer."""
-        arguments = encode_reader(principal)
-        calls = [self.messenger.call(name, "list", "", arguments) for name in sorted(self.alive)]
-        answers = await asyncio.gather(*calls, return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException) and not isinstance(answer, Refused | TimeoutError | StoreError):
-                raise answer
-        return [row for answer in answers if not isinstance(answer, BaseException) for row in decode_rows(answer)]
-
-    async def ask_all(
-        self, action: str, arguments: Result, seconds: float = REPLY_SECONDS
-    ) -> dict[str, Result | Refused | TimeoutError | StoreError]:
-        """Return the answers of the other gateways by name, or why there is none.
-
-        A `Refused` comes also from a gateway whose version does not know the action.
-        """
-        names = sorted(self.alive)
-        answers = await asyncio.gather(*[self._ask(name, action, arguments, seconds) for name in names])
-        return dict(zip(names, answers, strict=True))
-
-    async def _ask(
-        self, name: str, action: str, arguments: Result, seconds: float
-    ) -> Result | Refused | TimeoutError | StoreError:
-        try:
-            async with self.messenger.calling(name, action, "", arguments) as call:
-                return call.result() if await call.wait(seconds) else TimeoutError(f"no answer within {seconds:g} s")
-        except (Refused, StoreError) as error:
-            return error
 
     # Who is alive.
 
@@ -507,11 +470,5 @@ class Replica:
             Refused: `generation_lost`, or the hub refuses it.
             StoreError: it is not known whether what it changes is stored.
         """
-        if call.action == RESEND:
-            generation = self._hub.find_resent(call.generation_id, decode_sent(call.arguments))
-            return {"found": None if generation is None else generation.id}
-        if (handler := self.handlers.get(call.action)) is not None:
-            return await handler(call.arguments)
-        if call.action == "list":
-            return encode_rows([*map(RunningGeneration.of, self._hub.running_for(decode_reader(call.arguments)))])
-        return await self.commands.carry_out(call)
+        answer = await self.questions.answer(call)
+        return await self.commands.carry_out(call) if answer is None else answer

@@ -55,7 +55,9 @@ def _provider_names(catalog: Catalog) -> set[str]:
 
 
 def _describe_store(settings: Settings) -> str:
-    return MEMORY if settings.store == MEMORY else str(parse_address(settings.store))
+    if settings.store == MEMORY:
+        return MEMORY
+    return f"{parse_address(settings.store)}, prefix {settings.store_prefix}"
 
 
 def _describe_credentials(settings: Settings) -> str:

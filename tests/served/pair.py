@@ -10,6 +10,7 @@ from gateway.config import Settings
 from gateway.store.base import Store
 from gateway.store.memory import MemoryStore
 from tests.event_loop import settle
+from tests.gateway.replicas.deployment import stop
 from tests.manual_clock import ManualClock, ManualTimer
 from tests.served.gateway import Configure, Served, serving
 from tests.served.viewers import VIEWERS, ViewingClient
@@ -92,6 +93,5 @@ async def pair(settings: Settings, configure: Configure) -> AsyncIterator[Pair]:
 async def kill(gateway: Served) -> None:
     """Stop all by which the other gateways notice that one is alive: what it appends from now on is not stored."""
     assert gateway.replica is not None
-    gateway.replica.stop_tasks()
-    gateway.replica.writer.pause()
+    stop(gateway.replica)
     await settle()

@@ -74,8 +74,7 @@ class Gateway:
     def kill(self) -> None:
         """Stop all its tasks that renew, write, read and send, as if its process had been killed."""
         self.is_dead = True
-        self.replica.stop_tasks()
-        self.replica.writer.pause()
+        stop(self.replica)
 
     async def go_on(self) -> None:
         """Start its tasks again, as if its process had only been paused."""
@@ -85,6 +84,13 @@ class Gateway:
         # Its timers are overdue.
         self.replica.ownership.renew_soon()
         await settle()
+
+
+def stop(replica: Replica) -> None:
+    """Stop all by which the other gateways notice that one is alive: what it appends from now on is not stored."""
+    replica.supervisor.cancel()
+    replica.ownership.close()
+    replica.writer.pause()
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def test_a_start_without_a_configuration(caplog: pytest.LogCaptureFixture) -> No
 def test_no_password_is_shown(caplog: pytest.LogCaptureFixture) -> None:
     given = settings(store="redis://user:hush-hush@redis.example:6380/2", upstream="http://127.0.0.1:1/v1")
     fields = started(caplog, given.model_copy(update={"store_password": SecretStr("hush-hush")}))
-    assert fields["store"] == "redis.example:6380"
+    assert fields["store"] == "redis.example:6380, prefix dualstream"
     assert "models: any; providers: upstream;" in caplog.messages[-1]
     assert "hush" not in str(fields)
 

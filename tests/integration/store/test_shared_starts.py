@@ -23,6 +23,7 @@ from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
 from gateway.security.principals import Principal
 from gateway.store.redis.store import RedisStore
+from tests.gateway.replicas.deployment import stop
 from tests.integration.redis_cluster import RedisCluster
 from tests.scripted_upstream import ScriptedUpstream
 from tests.start_requests import start_request
@@ -123,8 +124,7 @@ class StartsContract:
             held = [await dead.start(), await dead.start()]
             waiting = [await second.start(principal="q"), await third.start(principal="r")]
             assert (len(running(held)), len(running(waiting))) == (2, 0)
-            dead.replica.stop_tasks()
-            dead.replica.writer.pause()
+            stop(dead.replica)
             await until(lambda: len(running(waiting)) == 2)
 
 

@@ -37,8 +37,40 @@ def write_page(reports: Sequence[Report]) -> None:
         "short, and have a viewer on each gateway; clients ask both gateways four times a second. Second 0 is the "
         "beginning of the fault; a response is shown from the moment that it came."
     )
-    sections = [HEADING, introduction, *map(section, reports)]
+    sections = [HEADING, introduction, summary(reports), *map(section, reports)]
     PAGE.write_text(before + "\n\n".join(part.strip() for part in sections) + "\n", "utf-8")
+
+
+def summary(reports: Sequence[Report]) -> str:
+    """Return the table of all faults, in Markdown."""
+    lines = [
+        "Longest time without text, over all viewers of a gateway; and how much was wrong: text or an end that a viewer",
+        "lacked or got twice, a start that was lost, a response that the table above does not allow.",
+        "",
+        "| fault | lasted | viewers on A | viewers on B | start on A | wrong |",
+        "|---|---|---|---|---|---|",
+    ]
+    for report in reports:
+        own, other = (_longest_pause(report, side) for side in ("A", "B"))
+        cells = [
+            f"[{report.fault.name}](#{report.fault.name.lower().replace(' ', '-')})",
+            f"{report.seconds:.1f} s",
+            own,
+            other,
+            report.probes["start A"].phases(),
+            str(len(report.deviations)),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _longest_pause(report: Report, side: str) -> str:
+    viewers = [viewer for name, viewer in report.viewers.items() if name.endswith(side)]
+    # One that comes during the fault waits from then on.
+    waits = [viewer.times[0] for viewer in viewers if viewer.times]
+    pauses = [end - begin for begin, end in (viewer.longest_pause for viewer in viewers)]
+    longest = max([*waits, *pauses], default=0)
+    return f"{longest:.1f} s" if longest > 0.5 else "none"
 
 
 def section(report: Report) -> str:

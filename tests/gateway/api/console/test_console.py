@@ -62,7 +62,7 @@ async def test_of_a_gateway_that_does_not_answer_the_last_figures_are_shown(pair
         _, data = await reader.next() or ("", {})
         [row] = data["running"]
         assert pair.first.replica is not None
-        pair.first.replica.handlers.clear()
+        pair.first.replica.questions.handlers.clear()
         data = await shown(pair, reader, lambda data: "gateways" in data)
         assert [one["reached"] for one in data["gateways"]] == [True, False]
         assert row["id"] not in data.get("gone", ())
