@@ -44,8 +44,8 @@ def write_page(reports: Sequence[Report]) -> None:
 def summary(reports: Sequence[Report]) -> str:
     """Return the table of all faults, in Markdown."""
     lines = [
-        "Longest time without text, over all viewers of a gateway; and how much was wrong: text or an end that a viewer",
-        "lacked or got twice, a start that was lost, a response that the table above does not allow.",
+        "Longest time without text, over all viewers of a gateway; and how much was wrong: text or an end that a "
+        "viewer\nlacked or got twice, a start that was lost, a response that the table above does not allow.",
         "",
         "| fault | lasted | viewers on A | viewers on B | start on A | wrong |",
         "|---|---|---|---|---|---|",
