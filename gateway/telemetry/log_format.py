@@ -21,7 +21,7 @@ NOT_LOGGED: Final = "not_logged"
 """Attribute of a record: how many like it were left out before it; see `RateFilter`."""
 
 SHOWS_FIELDS: Final = "shows_fields"
-"""Attribute of a record whose message does not say what its fields say: the console form appends them."""
+"""Attribute of a record whose message does not say what its fields say: those that the console form appends."""
 
 _INDENT: Final = "    "
 
@@ -48,8 +48,9 @@ class ConsoleFormatter(logging.Formatter):
         process = f" {record.process}" if self._shows_process else ""
         head = f"{timestamp(record.created)} {record.levelname}{process} {record.name}: "
         message = record.getMessage()
-        if hasattr(record, SHOWS_FIELDS):
-            message += f": {as_text(fields_of(record))}"
+        shown: Mapping[str, object] | None = getattr(record, SHOWS_FIELDS, None)
+        if shown is not None:
+            message += f": {as_text(shown)}"
         parts = [head + message + _left_out(record), *self._details(record)]
         return f"\n{_INDENT}".join(map(escape, "\n".join(parts).split("\n")))
 
@@ -89,10 +90,8 @@ def fields_of(record: logging.LogRecord) -> Mapping[str, object]:
 
 
 def as_text(fields: Mapping[str, object]) -> str:
-    """Return fields as `name=value`, separated by spaces; those that are None are left out, and so is the event."""
-    hidden = {EVENT, NOT_LOGGED, SHOWS_FIELDS}
-    shown = {name: value for name, value in fields.items() if value is not None and name not in hidden}
-    return " ".join(f"{name}={_value(value)}" for name, value in shown.items())
+    """Return fields as `name=value`, separated by spaces; those that are None are left out."""
+    return " ".join(f"{name}={_value(value)}" for name, value in fields.items() if value is not None)
 
 
 def timestamp(seconds: float) -> str:

@@ -3,13 +3,23 @@
 from collections.abc import Mapping
 from typing import Final
 
-from gateway.log_fields import log_fields
+from gateway.log_fields import EVENT, log_fields
 from gateway.protocol.errors import Code
 from gateway.telemetry.summary import GenerationSummary
 from gateway.telemetry.trace_id import client_trace_id, trace_id_of
 
 MAX_CONTENT: Final = 32_768
 """Maximum characters of a prompt or a text in the log; what is longer is cut."""
+
+_USUAL: Final[Mapping[str, object]] = {
+    "attempts": 1,
+    "failovers": 0,
+    "revisions": 1,
+    "resumes": 0,
+    "dialect": "native",
+    "usage_source": "exact",
+}
+"""Values that the console form leaves out."""
 
 _QUOTING: Final = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER})
 """Codes whose message may quote a provider's words about the prompt, so that it counts as content."""
@@ -58,6 +68,16 @@ def generation_fields(
         request=summary.request_id,
         trace=client_trace_id(source) or own_trace,
     )
+
+
+def unusual(fields: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the fields that people need to read: without what is the same in most lines."""
+    hidden = {name for name, value in _USUAL.items() if fields.get(name) == value} | {EVENT}
+    if fields.get("upstream_model") == fields.get("model"):
+        hidden.add("upstream_model")
+    if fields.get("attempts") == 1 and fields.get("end") == "complete":
+        hidden.add("attempt_ends")
+    return {name: value for name, value in fields.items() if name not in hidden}
 
 
 def cut(text: str) -> str:

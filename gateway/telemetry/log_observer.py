@@ -16,7 +16,7 @@ from gateway.log_throttle import INTERVAL, CountingLogThrottle, KeyedLogThrottle
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.security.principals import Principal
 from gateway.telemetry.log_format import SHOWS_FIELDS
-from gateway.telemetry.log_generation import cut, generation_fields
+from gateway.telemetry.log_generation import cut, generation_fields, unusual
 from gateway.telemetry.observer import Observer
 from gateway.telemetry.summary import GenerationSummary
 
@@ -131,11 +131,10 @@ class LogObserver(Observer):
         content = self._contents.pop(summary.id, None)
         if not logger.isEnabledFor(logging.INFO):
             return
-        fields = generation_fields(summary, with_content=self._log_content, is_traced=self._is_traced)
-        fields = {**fields, SHOWS_FIELDS: True}
+        fields = dict(generation_fields(summary, with_content=self._log_content, is_traced=self._is_traced))
         if content is not None:
             fields |= {"prompt": content.prompt, "text": cut(content.generation.log.text())}
-        logger.info("generation ended", extra=fields)
+        logger.info("generation ended", extra={**fields, SHOWS_FIELDS: unusual(fields)})
 
     def on_surrendered(self, generation: Generation) -> None:
         """Forget a generation that ends elsewhere."""

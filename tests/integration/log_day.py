@@ -21,6 +21,7 @@ import aiohttp
 from aiohttp import web
 
 from gateway.telemetry.log_format import as_text
+from gateway.telemetry.log_generation import unusual
 from tests.integration.processes import CHECKOUT, Server, serving
 
 PAGE: Final = CHECKOUT / "docs/operations/logs.md"
@@ -243,7 +244,7 @@ def records(log: str) -> Sequence[Mapping[str, object]]:
 def as_console(record: Mapping[str, object]) -> str:
     """Return the line that the console form has for a record."""
     fields = {name: value for name, value in record.items() if name not in HEAD}
-    text = f": {as_text(fields)}" if record["event"] == "generation_ended" else ""
+    text = f": {as_text(unusual(fields))}" if record["event"] == "generation_ended" else ""
     return f"{record['time']} {record['level']} {record['logger']}: {record['message']}{text}"
 
 

@@ -143,6 +143,6 @@ def test_values_with_spaces_and_quotes_are_quoted() -> None:
 
 
 def test_fields_that_the_message_does_not_say_are_appended() -> None:
-    made = record("ended", **log_fields("ended", seconds=2, cost=None), **{SHOWS_FIELDS: True, NOT_LOGGED: 3})
+    made = record("ended", **log_fields("ended", seconds=2, cost=None), **{SHOWS_FIELDS: {"seconds": 2}, NOT_LOGGED: 3})
     assert console(made)[0].endswith("WARNING a.b: ended: seconds=2 (3 more like this were not logged)")
     assert SHOWS_FIELDS not in as_json(made)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from gateway.generation.source import StartSource
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Usage
-from gateway.telemetry.log_generation import MAX_CONTENT, cut, generation_fields
+from gateway.telemetry.log_generation import MAX_CONTENT, cut, generation_fields, unusual
 from gateway.telemetry.summary import GenerationSummary
 from gateway.telemetry.trace_id import trace_id_of
 from tests.event_loop import settle
@@ -93,3 +93,12 @@ async def test_the_trace_is_that_of_the_client_or_our_own() -> None:
         assert generation_fields(sent)["trace"] == f"{1:032x}"
         assert generation_fields(sent, is_traced=True)["trace"] == f"{1:032x}"
         assert generation_fields(summary, is_traced=True)["trace"] == f"{trace_id_of(summary.id):032x}"
+
+
+async def test_people_read_only_what_is_unusual() -> None:
+    async with one_target() as harness:
+        fields = generation_fields(await ended(harness))
+        usual = {"attempts", "attempt_ends", "failovers", "revisions", "dialect", "usage_source", "event"}
+        assert fields.keys() - unusual(fields).keys() == usual | ({"upstream_model"} & {*fields})
+        failed = {**fields, "attempts": 2, "resumes": 1, "dialect": "anthropic", "upstream_model": "m-2"}
+        assert unusual(failed).keys() >= {"attempts", "attempt_ends", "resumes", "dialect", "upstream_model"}
