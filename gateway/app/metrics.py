@@ -13,7 +13,6 @@ from gateway.routing.breaker import Circuit
 from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
 from gateway.telemetry.metrics import names
-from gateway.telemetry.metrics.gen_ai import provider_name
 from gateway.telemetry.metrics.label_values import LabelValues
 from gateway.telemetry.metrics.metrics import Metrics
 from gateway.telemetry.metrics.observer import MetricsObserver
@@ -29,7 +28,7 @@ CIRCUITS: Final = (Circuit.CLOSED, Circuit.HALF_OPEN, Circuit.OPEN)
 def build_metrics(hub: Hub) -> Metrics:
     """Build the metrics of a hub, which count from now on; `observe` adds what is read of the other parts."""
     registry = Registry(LabelValues(partial(_configured, hub)))
-    hub.observers.add(MetricsObserver(registry, partial(_gen_ai_provider, hub)))
+    hub.observers.add(MetricsObserver(registry))
     return Metrics(registry)
 
 
@@ -47,11 +46,6 @@ def observe(services: Services, replica: Replica | None) -> None:
 def _configured(hub: Hub, label: str) -> Collection[str]:
     """Return the values of a label that the configuration names: however many they are, each has its own series."""
     return hub.models.by_name if label == "model" else ()
-
-
-def _gen_ai_provider(hub: Hub, provider: str) -> str:
-    vendor = next((target.vendor for target in _targets(hub.models) if target.name == provider), "")
-    return provider_name(vendor, provider)
 
 
 def _targets(models: ModelRegistry) -> dict[Target, str]:

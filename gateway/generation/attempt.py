@@ -36,6 +36,8 @@ class Attempt:
     opened: bool = False
     refused: bool = False
     ended: str | None = None
+    vendor: str = ""
+    """The vendor whose models the provider serves (`Target.vendor`)."""
     times: AttemptTimes = field(default_factory=AttemptTimes)
 
     def used(self) -> Usage | None:

@@ -63,6 +63,7 @@ class Generation(SharedGeneration):
         *,
         prompt: Prompt | None = None,
         new_revision: bool = False,
+        vendor: str = "",
     ) -> Attempt:
         """Begin an upstream call with the prompt as it stands, or with a `prompt` that ends in the text to continue.
 
@@ -72,6 +73,7 @@ class Generation(SharedGeneration):
         number = len(self.attempts) + 1
         revision, tokens = self.revision + int(new_revision), (prompt or self.prompt).tokens(upstream_model)
         attempt = Attempt(number, revision, tokens, provider, upstream_model, price, prompt is not None)
+        attempt.vendor = vendor
         self.attempts.append(attempt)
         self.current_attempt = attempt
         return attempt

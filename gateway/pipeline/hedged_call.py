@@ -187,6 +187,7 @@ class HedgedCall:
             target.price_of(generation.model),
             prompt=None if continuation is None else prompt,
             new_revision=generation.has_content and continuation is None,
+            vendor=target.vendor,
         )
         verbatim = generation.verbatim_request
         added = () if verbatim is None else prompt.added

@@ -18,6 +18,8 @@ class AttemptSummary:
     number: int
     revision: int
     provider: str
+    vendor: str
+    """The vendor whose models the provider serves."""
     upstream_model: str
     ended: str
     opened: bool
@@ -44,6 +46,8 @@ class GenerationSummary:
     source: StartSource
     model: str
     provider: str | None
+    vendor: str
+    """The vendor whose models the provider serves."""
     upstream_model: str
     end: State
     code: str | None
@@ -91,6 +95,7 @@ def summarize(
         source=generation.source,
         model=generation.model,
         provider=generation.provider,
+        vendor="" if attempt is None else attempt.vendor,
         upstream_model="" if attempt is None else attempt.upstream_model,
         end=generation.state,
         code=end.code if isinstance(end, Error) else None,
@@ -124,6 +129,7 @@ def summarize_attempt(attempt: Attempt, accepted_at: float) -> AttemptSummary:
         number=attempt.number,
         revision=attempt.revision,
         provider=attempt.provider,
+        vendor=attempt.vendor,
         upstream_model=attempt.upstream_model,
         ended=attempt.ended or "",
         opened=attempt.opened,

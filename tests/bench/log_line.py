@@ -21,7 +21,9 @@ from gateway.telemetry.summary import AttemptSummary, GenerationSummary
 ROUNDS = 15
 LINES = 2000
 USAGE = Usage(1200, 350, "exact", 1024)
-ATTEMPT = AttemptSummary(1, 1, "openai", "gpt-4.1", "answered", True, USAGE, 0.0042, 0.5, 80.2, 220.1, 2310.4, 1400)
+ATTEMPT = AttemptSummary(
+    1, 1, "openai", "openai", "gpt-4.1", "answered", True, USAGE, 0.0042, 0.5, 80.2, 220.1, 2310.4, 1400
+)
 SUMMARY = GenerationSummary(
     id="g_6Et8lDcgcQRjtV6Ny5G_OQ",
     request_id="r_IWeRN6bUFZOJJQHktogJMA",
@@ -29,6 +31,7 @@ SUMMARY = GenerationSummary(
     source=StartSource("sse"),
     model="gpt-4.1",
     provider="openai",
+    vendor="openai",
     upstream_model="gpt-4.1",
     end=State.COMPLETE,
     code=None,

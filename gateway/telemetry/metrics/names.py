@@ -308,7 +308,7 @@ SENT_BYTES: Final = Metric(
 RESUMES: Final = Metric(
     "dualstream_resumes",
     COUNTER,
-    "Clients that came back by position: resumed, gap (they get the kept text), ended (nothing follows), lost (the "
+    "Clients that came back by position: resumed, ended (nothing follows), lost (the "
     "generation is no longer known) or refused (another reason).",
     ("transport", "outcome"),
 )

@@ -11,9 +11,9 @@ from gateway.generation.state import State
 from gateway.protocol.errors import CODES, Failed, Refused
 from gateway.protocol.events import Usage
 from gateway.security.principals import Principal
+from gateway.telemetry.gen_ai import OPERATION, UNKNOWN_MODALITY, provider_name
 from gateway.telemetry.metrics import names
 from gateway.telemetry.metrics.chunk_times import ChunkTimes
-from gateway.telemetry.metrics.gen_ai import OPERATION, UNKNOWN_MODALITY
 from gateway.telemetry.metrics.metric import Metric
 from gateway.telemetry.metrics.registry import Registry
 from gateway.telemetry.observer import Observer, ResumeOutcome
@@ -33,11 +33,10 @@ TOKENS: Final[tuple[tuple[Metric, Callable[[Usage], int | None]], ...]] = (
 
 
 class MetricsObserver(Observer):
-    """Counts generations in a registry. `gen_ai_provider` returns OpenTelemetry's name of a provider."""
+    """Counts generations in a registry."""
 
-    def __init__(self, registry: Registry, gen_ai_provider: Callable[[str], str] = str) -> None:
+    def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._gen_ai_provider = gen_ai_provider
         self._running: dict[str, tuple[str, str, str]] = {}
         """The labels under which each generation that runs here is counted, by its id."""
 
@@ -145,7 +144,8 @@ class MetricsObserver(Observer):
     def _call(self, generation: Generation, attempt: Attempt) -> tuple[str, ...]:
         """Return the labels of a call."""
         provider = attempt.provider
-        return (OPERATION, self._gen_ai_provider(provider), attempt.upstream_model, generation.model, provider)
+        name = provider_name(attempt.vendor, provider)
+        return (OPERATION, name, attempt.upstream_model, generation.model, provider)
 
     def _stop_counting(self, generation_id: str) -> None:
         labels = self._running.pop(generation_id, None)

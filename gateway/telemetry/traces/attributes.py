@@ -14,6 +14,7 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code
 from gateway.protocol.events import Usage
 from gateway.security.principals import Principal
+from gateway.telemetry import gen_ai
 from gateway.telemetry.summary import GenerationSummary
 
 Value = str | bool | int | float | list[str]
@@ -29,9 +30,6 @@ FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 INPUT_MESSAGES: Final = "gen_ai.input.messages"
 OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
 ERROR_TYPE: Final = "error.type"
-
-CHAT: Final = "chat"
-"""The operation of every generation."""
 
 USAGE: Final[Mapping[str, str]] = {
     "input_tokens": "gen_ai.usage.input_tokens",
@@ -51,9 +49,6 @@ OPTIONS: Final[Mapping[str, tuple[str, type[float] | type[int]]]] = {
     "presence_penalty": ("gen_ai.request.presence_penalty", float),
 }
 """Options of a start, with their names and types."""
-
-PROVIDERS: Final[Mapping[str, str]] = {"gemini": "gcp.gemini", "mistral": "mistral_ai", "xai": "x_ai"}
-"""Names of providers that the conventions know under another name than our presets."""
 
 FIRST_TOKEN_EVENT: Final = "dualstream.first_token"  # noqa: S105 - no secret
 INTERRUPT_EVENT: Final = "dualstream.interrupt"
@@ -88,7 +83,7 @@ def of_end(summary: GenerationSummary) -> Attributes:
         **usage,
         **_known(
             {
-                PROVIDER: None if summary.provider is None else provider_name(summary.provider),
+                PROVIDER: None if summary.provider is None else gen_ai.provider_name(summary.vendor, summary.provider),
                 RESPONSE_MODEL: summary.upstream_model or None,
                 FINISH_REASONS: None if summary.finish_reason is None else [summary.finish_reason],
                 FIRST_CHUNK: None if metrics.ttft_ms is None else metrics.ttft_ms / 1000,
@@ -121,8 +116,8 @@ def of_call(attempt: Attempt, options: JsonObject) -> Attributes:
     given = {name: options.get(option) for option, (name, _) in OPTIONS.items()}
     types = dict(OPTIONS.values())
     return {
-        OPERATION: CHAT,
-        PROVIDER: provider_name(attempt.provider),
+        OPERATION: gen_ai.OPERATION,
+        PROVIDER: gen_ai.provider_name(attempt.vendor, attempt.provider),
         REQUEST_MODEL: attempt.upstream_model,
         REQUEST_STREAM: True,
         **{
@@ -157,11 +152,6 @@ def of_answer(attempt: Attempt) -> Attributes:
 def error_of(attempt: Attempt) -> str | None:
     """Return the code with which a call has failed; None if it was answered, or given up."""
     return None if attempt.ended in _NO_ERRORS or attempt.ended not in _CODES else attempt.ended
-
-
-def provider_name(name: str) -> str:
-    """Return the name of a provider in the conventions; one that they do not know keeps its own."""
-    return PROVIDERS.get(name, name)
 
 
 def _counts(usage: Usage) -> dict[str, int]:

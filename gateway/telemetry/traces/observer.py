@@ -18,6 +18,7 @@ from gateway.generation.source import StartSource
 from gateway.generation.state import State
 from gateway.protocol.errors import Failed
 from gateway.security.principals import Principal
+from gateway.telemetry.gen_ai import OPERATION
 from gateway.telemetry.observer import Observer
 from gateway.telemetry.summary import GenerationSummary
 from gateway.telemetry.traces import attributes, content
@@ -68,7 +69,7 @@ class TraceObserver(Observer):
             trace.revision = attempt.revision
             trace.span.add_event(attributes.REVISION_EVENT, {"dualstream.revision": attempt.revision})
         span = self._tracer.start_span(
-            f"{attributes.CHAT} {attempt.upstream_model}",
+            f"{OPERATION} {attempt.upstream_model}",
             trace.context,
             SpanKind.CLIENT,
             attributes.of_call(attempt, generation.options),

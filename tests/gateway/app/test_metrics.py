@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 
-import pytest
 from starlette.applications import Starlette
 
 from gateway.app.factory import create_app
@@ -103,10 +102,3 @@ async def test_the_store_is_read_if_there_is_one() -> None:
     await hub.close()
     with suppress(StoreError):
         await replica.close()
-
-
-@pytest.mark.parametrize(("provider", "expected"), [("eu", "eu"), ("vllm", "vllm"), ("unknown", "unknown")])
-def test_providers_without_a_name_in_the_conventions_keep_ours(provider: str, expected: str) -> None:
-    app = create_app(settings())
-    (observer,) = (one for one in app.state.hub.observers._observers if hasattr(one, "_gen_ai_provider"))
-    assert observer._gen_ai_provider(provider) == expected

@@ -63,3 +63,15 @@ async def test_a_summary_of_an_interrupt_has_who_and_why() -> None:
         assert (summary.interrupted_by, summary.end) == ("client", State.INTERRUPTED)
         assert summary.cancel_ms == 0
         assert replace(summary, views={}) == summary
+
+
+async def test_a_summary_has_the_vendor_of_the_provider() -> None:
+    async with one_target() as harness:
+        observer = RecordingObserver()
+        harness.hub.observers.add(observer)
+        harness.target.vendor = "gemini"
+        await harness.streaming()
+        harness.upstream.last.finish()
+        await settle()
+        [summary] = observer.ended
+        assert (summary.vendor, summary.attempts[0].vendor) == ("gemini", "gemini")

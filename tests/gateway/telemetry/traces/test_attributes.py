@@ -7,7 +7,7 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 
 from gateway.generation.attempt import Attempt
 from gateway.protocol.events import Usage
-from gateway.telemetry.traces.attributes import OPTIONS, USAGE, error_of, of_answer, of_call, provider_name
+from gateway.telemetry.traces.attributes import OPTIONS, USAGE, error_of, of_answer, of_call
 from tests.log_events import ROOT
 
 NEWER = {"gen_ai.usage.cache_write.input_tokens"}
@@ -44,10 +44,6 @@ def test_only_failures_are_errors(ended: str | None, error: str | None) -> None:
     attempt = Attempt(1, 1, 10)
     attempt.ended = ended
     assert error_of(attempt) == error
-
-
-def test_providers_have_their_names_in_the_conventions() -> None:
-    assert [provider_name(name) for name in ("gemini", "openai", "our-own")] == ["gcp.gemini", "openai", "our-own"]
 
 
 def test_every_attribute_and_event_is_documented() -> None:

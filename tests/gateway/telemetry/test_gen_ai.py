@@ -1,5 +1,5 @@
 from gateway.config.hosts import VENDORS
-from gateway.telemetry.metrics.gen_ai import PROVIDERS, provider_name
+from gateway.telemetry.gen_ai import PROVIDERS, provider_name
 
 
 def test_providers_have_the_names_of_the_conventions() -> None:
