@@ -23,6 +23,7 @@ from tests.gateway.pipeline.one_target import one_target
 from tests.served.clients import BODY, Clients, clients, keys_file, protocols, stored_key, with_keys
 from tests.served.gateway import Served
 from tests.served.viewers import until
+from tests.shared_store import TEST_STORE
 from tests.start_requests import ANONYMOUS
 
 __all__ = ["clients", "keys_file", "protocols"]
@@ -42,7 +43,8 @@ async def test_it_shows_what_runs_and_what_changes(clients: Clients, served: Ser
         [row], [gateway] = data["running"], data["gateways"]
         assert (name, row["principal"], row["transport"], row["state"]) == ("snapshot", "key:alice", "sse", "waiting")
         assert row["viewers"] == {"sse": 1}
-        assert (gateway["running"], gateway["streams"], gateway["store"], gateway["here"]) == (1, 2, "none", True)
+        store = "up" if TEST_STORE else "none"
+        assert (gateway["running"], gateway["streams"], gateway["store"], gateway["here"]) == (1, 2, store, True)
         served.upstream.last.send("Hello")
         await viewer.until("chunk")
         await served.advance(1)
