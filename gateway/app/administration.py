@@ -207,6 +207,9 @@ async def _in_file(change: Callable[[], T]) -> T:
         raise invalid(message, param="key_id", status=HTTPStatus.NOT_FOUND) from None
     except ConfigurationError as error:
         raise invalid(f"The keys can't be changed: {error}", status=HTTPStatus.CONFLICT) from None
+    except TimeoutError:
+        message = "Another process, perhaps a stopped one, keeps the key file locked: end it, and try again."
+        raise invalid(message, status=HTTPStatus.CONFLICT) from None
     except OSError as error:
         message = f"The key file can't be written: {error.strerror}. Its folder must be writable for the gateway."
         raise invalid(message, status=HTTPStatus.CONFLICT) from None

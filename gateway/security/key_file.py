@@ -1,9 +1,11 @@
 """Key file: TOML with one table `[keys.NAME]` per key, written by `dualstream keys` and by the admin API."""
 
+import errno
 import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -26,6 +28,11 @@ FILE_HEADER: Final = """\
 # API keys of a Dualstream gateway, written by `dualstream keys` and the admin API, which keep no comment but this one.
 # A key cannot be recovered from its hash. A running gateway follows changes of this file within 2 seconds.
 """
+
+LOCK_SECONDS: Final = 5.0
+"""Maximum time to wait for another process that changes the file: each takes milliseconds, unless it is stopped."""
+
+LOCK_POLL_SECONDS: Final = 0.02
 
 Limit = Annotated[int, Field(ge=0)]
 
@@ -87,19 +94,20 @@ def read_keys(file: Path) -> list[StoredKey]:
 
 
 @contextmanager
-def exclusive_access(file: Path) -> Iterator[None]:
+def exclusive_access(file: Path, wait_seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Lock a key file, or create it empty, against other processes that change it.
 
     Without the lock, a process that has read the file earlier would write a revoked key back.
 
     Raises:
-        OSError: the file cannot be opened.
+        OSError: the file cannot be opened, or another process keeps it locked (`TimeoutError`).
     """
+    deadline = time.monotonic() + wait_seconds
     while True:
         handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if sys.platform != "win32":
-                fcntl.flock(handle, fcntl.LOCK_EX)
+                _lock(handle, deadline)
                 # `write_keys` replaces the file: the previous owner of the lock may have put another file at this path.
                 if not os.path.samestat(os.fstat(handle), file.stat()):
                     continue
@@ -107,6 +115,26 @@ def exclusive_access(file: Path) -> Iterator[None]:
             return
         finally:
             os.close(handle)
+
+
+def _lock(handle: int, deadline: float) -> None:
+    """Lock an open file.
+
+    A lock without an end would hold a thread of the gateway, which then could not end either.
+
+    Raises:
+        TimeoutError: another process has it until the deadline, in seconds of the monotonic clock.
+    """
+    while sys.platform != "win32":
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                message = "another process, perhaps a stopped one, keeps it locked"
+                raise TimeoutError(errno.ETIMEDOUT, message) from None
+            time.sleep(LOCK_POLL_SECONDS)
+        else:
+            return
 
 
 def write_keys(file: Path, keys: Iterable[StoredKey]) -> None:

@@ -1,12 +1,14 @@
 """Changes of keys, and reloads, on several gateways of a deployment."""
 
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 
-from gateway.app.administration import OTHER_KEYS
+from gateway.app.administration import OTHER_KEYS, _in_file
 from gateway.config import ConfigurationError, Settings
+from gateway.protocol.errors import Refused
 from gateway.security.key_file import read_keys, write_keys
 from tests.gateway.api.admin.test_keys import PATH, ask
 from tests.served.clients import BODY, KEYS, Clients, keys_file, stored_key, with_keys
@@ -126,3 +128,13 @@ async def test_the_use_of_a_key_is_that_of_all_gateways(pair: Pair, both: tuple[
     _, shown = await ask(second.named("operator"), "GET", path)
     assert shown["today"]["requests"] == 2
     assert stored_key("alice").name == shown["name"]
+
+
+def locked() -> None:
+    raise TimeoutError
+
+
+async def test_a_file_that_stays_locked_is_a_conflict() -> None:
+    with pytest.raises(Refused, match="keeps the key file locked") as refused:
+        await _in_file(locked)
+    assert refused.value.status == HTTPStatus.CONFLICT

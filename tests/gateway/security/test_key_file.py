@@ -151,6 +151,18 @@ def test_concurrent_changes_are_all_kept(tmp_path: Path) -> None:
     assert {key.name for key in read_keys(file)} == {"bob", "carol"}
 
 
+def test_a_lock_that_is_never_released_is_not_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    with (
+        exclusive_access(file),
+        pytest.raises(TimeoutError, match="keeps it locked"),
+        exclusive_access(file, wait_seconds=0),
+    ):
+        pytest.fail("two have the lock")  # pragma: no cover
+    with exclusive_access(file, wait_seconds=0):
+        pass
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
 def test_the_file_keeps_its_owner(tmp_path: Path) -> None:
     file = tmp_path / "keys.toml"
