@@ -24,8 +24,11 @@ TIME_WAIT = "06"
 PROMPT = "What can go wrong?"
 
 BREAKER = " gateway.pipeline.upstream_call: "
-EXPECTED = (" INFO ", BREAKER, " gateway.upstreams.", " gateway.generations: starts refused with ")
-"""Parts of expected lines: what is no warning, circuit breakers, failures of providers, and refusals."""
+EXPECTED = (
+    *(" INFO ", BREAKER, " gateway.upstreams."),
+    *(" gateway.generations: starts refused with ", " has spent its budget: "),
+)
+"""Parts of expected lines: what is no warning, circuit breakers, failures of providers, refusals, spent budgets."""
 
 
 @dataclass(frozen=True, slots=True)
