@@ -2,7 +2,8 @@
 
 import asyncio
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from starlette.requests import Request
@@ -14,7 +15,7 @@ from gateway.api.middleware.auth import METRICS_PATH
 from gateway.api.requests import request_id
 from gateway.api.services import Services
 from gateway.protocol.errors import forbidden
-from gateway.telemetry.metrics.exposition import negotiate, write
+from gateway.telemetry.metrics.snapshot import Snapshot
 
 GZIP_WINDOW: Final = 31
 """`wbits` of zlib for the gzip format (RFC 1952)."""
@@ -36,11 +37,11 @@ class MetricsRoute:
     async def _show(self, request: Request) -> Response:
         if not principal(request).observes:
             raise forbidden("observe")
-        encoder, media_type = negotiate(request.headers.get("accept"))
+        write, media_type = await asyncio.to_thread(_writer, request.headers.get("accept"))
         snapshot = await self._services.metrics.snapshot()
         compressor = zlib.compressobj(GZIP_LEVEL, wbits=GZIP_WINDOW) if _accepts_gzip(request) else None
         pieces: list[bytes] = []
-        for piece in write(snapshot, encoder):
+        for piece in write(snapshot):
             pieces.append(piece if compressor is None else compressor.compress(piece))
             # Thousands of series take tens of milliseconds, in which no chunk could be passed on.
             await asyncio.sleep(0)
@@ -49,6 +50,17 @@ class MetricsRoute:
             pieces.append(compressor.flush())
             headers["Content-Encoding"] = "gzip"
         return Response(b"".join(pieces), headers={**headers, "Content-Type": media_type})
+
+
+def _writer(accept: str | None) -> tuple[Callable[[Snapshot], Iterator[bytes]], str]:
+    """Return what writes a snapshot in the format that a client accepts, and the media type.
+
+    The first call loads prometheus-client, which takes a twentieth of a second.
+    """
+    from gateway.telemetry.metrics.exposition import negotiate, write  # noqa: PLC0415 - see above
+
+    encoder, media_type = negotiate(accept)
+    return partial(write, encoder=encoder), media_type
 
 
 def _accepts_gzip(request: Request) -> bool:
