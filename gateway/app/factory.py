@@ -35,7 +35,7 @@ from gateway.replicas.generations import Generations
 from gateway.replicas.replica import Replica
 from gateway.security.authenticator import Authenticator
 from gateway.store.base import Store
-from gateway.telemetry.log_observer import LogObserver
+from gateway.telemetry.logs.observer import LogObserver
 from gateway.upstreams.base import Upstream
 from transports.base import Transport
 

@@ -13,7 +13,7 @@ from gateway.log_fields import log_fields
 from gateway.pipeline.hub import Hub
 from gateway.security.api_keys import StoredKey
 from gateway.security.authenticator import ApiKeyScheme, Authenticator, CredentialScheme
-from gateway.telemetry.log_level import set_level
+from gateway.telemetry.logs.level import set_level
 
 RELOADABLE: Final = CATALOG_SETTINGS | {"keys_file", "keys", "jwt", "log_level"}
 """Settings that a reload changes."""

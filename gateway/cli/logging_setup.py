@@ -1,14 +1,14 @@
-"""Where the log goes, and in which form: standard error, by the formatters of `gateway.telemetry.log_format`."""
+"""Where the log goes, and in which form: standard error, by the formatters of `gateway.telemetry.logs.format`."""
 
 import logging
 import sys
 import time
 from typing import Final, TextIO
 
-from gateway.telemetry.log_format import ConsoleFormatter, JsonFormatter, LogFormat
-from gateway.telemetry.log_level import set_level
-from gateway.telemetry.log_rate import RateFilter
-from gateway.telemetry.log_writer import LogWriter, write_to
+from gateway.telemetry.logs.format import ConsoleFormatter, JsonFormatter, LogFormat
+from gateway.telemetry.logs.level import set_level
+from gateway.telemetry.logs.rate import RateFilter
+from gateway.telemetry.logs.writer import LogWriter, write_to
 
 STANDARD_ERROR: Final = 2
 """Its file descriptor: `gateway.standard_streams` has opened it if it was closed."""

@@ -12,10 +12,10 @@ from gateway.clock import SystemClock
 from gateway.generation.source import StartSource
 from gateway.generation.state import State
 from gateway.protocol.events import Metrics, Usage
-from gateway.telemetry.log_format import ConsoleFormatter, JsonFormatter
-from gateway.telemetry.log_observer import LogObserver
-from gateway.telemetry.log_rate import RateFilter
-from gateway.telemetry.log_writer import LogWriter, write_to
+from gateway.telemetry.logs.format import ConsoleFormatter, JsonFormatter
+from gateway.telemetry.logs.observer import LogObserver
+from gateway.telemetry.logs.rate import RateFilter
+from gateway.telemetry.logs.writer import LogWriter, write_to
 from gateway.telemetry.summary import AttemptSummary, GenerationSummary
 
 ROUNDS = 15

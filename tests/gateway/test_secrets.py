@@ -26,7 +26,7 @@ from gateway.protocol.errors import Refused
 from gateway.security.api_keys import StoredKey, generate_key, hash_secret
 from gateway.security.authenticator import Authenticator
 from gateway.security.key_file import write_keys
-from gateway.telemetry.log_format import ConsoleFormatter, JsonFormatter
+from gateway.telemetry.logs.format import ConsoleFormatter, JsonFormatter
 from tests.gateway.security.issuer import token
 
 OURS = ("gateway.", "transports.")

@@ -20,8 +20,8 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
-from gateway.telemetry.log_format import as_text
-from gateway.telemetry.log_generation import unusual
+from gateway.telemetry.logs.format import as_text
+from gateway.telemetry.logs.generation import unusual
 from tests.integration.processes import CHECKOUT, Server, serving
 
 PAGE: Final = CHECKOUT / "docs/operations/logs.md"

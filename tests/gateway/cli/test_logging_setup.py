@@ -6,7 +6,7 @@ import sys
 import orjson
 import pytest
 
-from gateway.telemetry.log_level import OWN_LOGGERS
+from gateway.telemetry.logs.level import OWN_LOGGERS
 
 
 def output_of(script: str) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.telemetry.log_level import OWN_LOGGERS, set_level
+from gateway.telemetry.logs.level import OWN_LOGGERS, set_level
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,8 @@
 import logging
 
 from gateway.log_fields import log_fields
-from gateway.telemetry.log_format import NOT_LOGGED
-from gateway.telemetry.log_rate import BURST, RateFilter
+from gateway.telemetry.logs.format import NOT_LOGGED
+from gateway.telemetry.logs.rate import BURST, RateFilter
 from tests.manual_clock import ManualClock
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from gateway.generation.source import StartSource
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Usage
-from gateway.telemetry.log_generation import MAX_CONTENT, cut, generation_fields, unusual
+from gateway.telemetry.logs.generation import MAX_CONTENT, cut, generation_fields, unusual
 from gateway.telemetry.summary import GenerationSummary
 from gateway.telemetry.trace_id import trace_id_of
 from tests.event_loop import settle

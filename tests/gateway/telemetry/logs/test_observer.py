@@ -8,8 +8,8 @@ from gateway.generation.source import StartSource
 from gateway.log_throttle import INTERVAL
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.routing.model import Policy
-from gateway.telemetry.log_format import ConsoleFormatter
-from gateway.telemetry.log_observer import LogObserver
+from gateway.telemetry.logs.format import ConsoleFormatter
+from gateway.telemetry.logs.observer import LogObserver
 from tests.event_loop import settle
 from tests.gateway.pipeline.one_target import OneTarget, interrupt, one_target
 from tests.gateway.pipeline.two_targets import DOLLAR_PER_TOKEN, two_targets

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.log_fields import EVENT
-from gateway.telemetry.log_format import NOT_LOGGED
+from gateway.telemetry.logs.format import NOT_LOGGED
 
 BURST: Final = 20
 """Maximum number of records of one kind at once."""

@@ -15,8 +15,8 @@ from gateway.log_fields import log_fields
 from gateway.log_throttle import INTERVAL, CountingLogThrottle, KeyedLogThrottle
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.security.principals import Principal
-from gateway.telemetry.log_format import SHOWS_FIELDS
-from gateway.telemetry.log_generation import cut, generation_fields, unusual
+from gateway.telemetry.logs.format import SHOWS_FIELDS
+from gateway.telemetry.logs.generation import cut, generation_fields, unusual
 from gateway.telemetry.observer import Observer
 from gateway.telemetry.summary import GenerationSummary
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.log_fields import log_fields
-from gateway.telemetry.log_format import (
+from gateway.telemetry.logs.format import (
     NOT_LOGGED,
     SHOWS_FIELDS,
     ConsoleFormatter,

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gateway.telemetry.log_format import ConsoleFormatter
-from gateway.telemetry.log_writer import LogWriter, write_to
+from gateway.telemetry.logs.format import ConsoleFormatter
+from gateway.telemetry.logs.writer import LogWriter, write_to
 
 SECONDS = 10.0
 
