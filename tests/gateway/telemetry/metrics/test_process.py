@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,3 +18,11 @@ def test_the_process_is_described() -> None:
         value = values[metric.name]
         assert isinstance(value, int | float)
         assert value > 0
+
+
+def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    builder = SnapshotBuilder()
+    read_process(1000.0, builder, tmp_path)
+    found = builder.snapshot.families.keys()
+    assert {names.START_TIME.name, names.CPU.name} <= found
+    assert not {names.RESIDENT.name, names.OPEN_FILES.name} & found
