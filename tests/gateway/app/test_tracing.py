@@ -42,6 +42,13 @@ def test_without_an_endpoint_the_library_is_not_loaded() -> None:
     assert build_tracing(Settings(), {}, SystemClock()) is None
 
 
+@pytest.mark.parametrize("endpoint", ["localhost:4318", "collector", "grpc://collector:4317", "http:///x", "http://[1"])
+def test_a_variable_that_is_no_url_is_a_warning(endpoint: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert build_tracing(Settings(), {ENDPOINT: endpoint}, SystemClock()) is None
+    assert "must be a URL such as http://127.0.0.1:4318" in caplog.text
+    assert endpoint not in caplog.text
+
+
 class TestWithoutTheLibrary:
     @pytest.fixture(autouse=True)
     def hide(self, monkeypatch: pytest.MonkeyPatch) -> None:
