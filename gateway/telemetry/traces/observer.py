@@ -91,7 +91,8 @@ class TraceObserver(Observer):
         if first is not None:
             span.add_event(attributes.FIRST_TOKEN_EVENT, timestamp=_nanoseconds(first + shift))
         span.set_attributes(attributes.of_answer(attempt))
-        if self._trace_content:
+        if self._trace_content and attempt.text_bytes:
+            # Of a call without content, such as one that has lost a race, the text of the log would be that of another.
             text = generation.log.text()
             span.set_attribute(attributes.OUTPUT_MESSAGES, content.output_messages(text, attempt.finish_reason))
         error = attributes.error_of(attempt)

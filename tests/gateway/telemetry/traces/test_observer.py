@@ -112,6 +112,21 @@ async def test_no_content_is_told_unless_that_is_switched_on() -> None:
     ]
 
 
+async def test_a_call_that_brought_nothing_has_no_answer_of_another_one() -> None:
+    async with two_targets(RACE) as harness:
+        made = recorded(harness.clock, trace_content=True)
+        harness.hub.observers.add(made.observer)
+        await start_race(harness)
+        await harness.accept(harness.b)
+        await harness.send(harness.b, "the reply")
+        await harness.finish(harness.b)
+        texts = {
+            str(call["gen_ai.provider.name"]): "the reply" in str(call.get("gen_ai.output.messages"))
+            for call in map(attributes, made.named("chat"))
+        }
+        assert texts == {"a": False, "b": True}
+
+
 async def test_a_client_that_does_not_sample_is_not_traced_and_its_flag_is_passed_on() -> None:
     async with one_target() as harness:
         made = observed(harness)
