@@ -92,7 +92,7 @@ class TraceObserver(Observer):
             span.add_event(attributes.FIRST_TOKEN_EVENT, timestamp=_nanoseconds(first + shift))
         span.set_attributes(attributes.of_answer(attempt))
         if self._trace_content and attempt.text_bytes:
-            # Of a call without content, such as one that has lost a race, the text of the log would be that of another.
+            # A call without content may have lost a race: the text of the log is then that of the winner.
             text = generation.log.text()
             span.set_attribute(attributes.OUTPUT_MESSAGES, content.output_messages(text, attempt.finish_reason))
         error = attributes.error_of(attempt)
