@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from itertools import islice
 from typing import Final, cast
 
+from gateway.protocol.errors import invalid
+
 JsonMap = Mapping[str, object]
 
 SPEED_SECONDS: Final = 3.0
@@ -56,8 +58,15 @@ class Board:
         """Apply an event: `snapshot` replaces everything, `change` has what differs. Others are ignored.
 
         Raises:
-            ValueError, TypeError, KeyError: it has another form than this version knows.
+            Refused: it has another form than this version knows.
         """
+        try:
+            self._apply(name, data)
+        except (ValueError, TypeError, KeyError):
+            message = "the console of this gateway has another form than this command knows: use one of its version"
+            raise invalid(message) from None
+
+    def _apply(self, name: str, data: JsonMap) -> None:
         if name == "snapshot":
             self.running, self._progress, self.omitted = {}, {}, 0
         elif name != "change":

@@ -5,6 +5,7 @@ import pytest
 from gateway.api.console.changes import change_frame, snapshot_frame
 from gateway.api.console.view import View
 from gateway.cli.top.board import MAX_ENDED, SPEED_SECONDS, Board, as_json, newest
+from gateway.protocol.errors import Refused
 from tests.gateway.api.console.test_changes import event
 from tests.gateway.api.console.views import GATEWAY, row
 
@@ -72,5 +73,5 @@ def test_only_the_newest_ends_are_kept() -> None:
 
 @pytest.mark.parametrize("data", [{}, {"time": 1, "running": [{}]}, {"time": "x"}, {"time": 1, "running": 1}])
 def test_what_this_version_does_not_know_is_an_error(data: dict[str, object]) -> None:
-    with pytest.raises((ValueError, TypeError, KeyError)):
+    with pytest.raises(Refused, match="use one of its version"):
         Board().apply("snapshot", data)
