@@ -27,7 +27,7 @@ from gateway.clock import Clock
 from gateway.pipeline.records import Record
 from gateway.replicas.generations import Generations
 from gateway.telemetry.activity import Activity
-from gateway.telemetry.history import Bucket, Output, Totals, merge
+from gateway.telemetry.history import BOUNDS_MS, Bucket, Output, Totals, merge
 from gateway.telemetry.metrics import names
 from gateway.telemetry.metrics.metrics import Metrics
 from gateway.telemetry.recent import MAX_RECENT
@@ -90,8 +90,9 @@ class Console:
         buckets, missing = await self._history(after), list[str]()
         for name, answer in answers.items():
             try:
-                buckets += _BUCKETS.validate_python(_answered(answer).get("buckets"))
+                buckets += _read_buckets(_answered(answer))
             except ValueError:
+                # As in `_ask`.
                 missing.append(name)
         return merge(buckets), missing
 
@@ -231,6 +232,20 @@ def _newest(parts: Sequence[Part], known: Mapping[str, Summary]) -> Mapping[str,
         return known
     ended = sorted({**known, **new}.values(), key=_ended_at, reverse=True)
     return {str(summary["id"]): summary for summary in ended[:MAX_RECENT]}
+
+
+def _read_buckets(answer: Mapping[str, JsonValue]) -> list[Bucket]:
+    """Return the buckets of another gateway.
+
+    Raises:
+        ValueError: there are none, or they have other bounds than those of this version.
+    """
+    buckets = _BUCKETS.validate_python(answer.get("buckets"))
+    for bucket in buckets:
+        if len(bucket.ttft) not in {0, len(BOUNDS_MS) + 1} or len(bucket.gaps) not in {0, len(GAP_BOUNDS_MS) + 1}:
+            message = "its histograms have other bounds"
+            raise ValueError(message)
+    return buckets
 
 
 def _answered(answer: Mapping[str, JsonValue] | Exception) -> Mapping[str, JsonValue]:

@@ -1,10 +1,12 @@
 """What a console shows of several gateways."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
+from gateway.api.console.console import HISTORY_ACTION
 from gateway.config import Settings
 from tests.event_loop import settle
 from tests.gateway.api.console.readers import ConsoleReader, console
@@ -71,3 +73,15 @@ async def test_of_a_gateway_that_does_not_answer_the_last_figures_are_shown(pair
     pair.first.upstream.last.finish()
     await viewer.to_end()
     await settle()
+
+
+@pytest.mark.parametrize("histogram", ["ttft", "gaps"])
+async def test_the_history_of_a_version_with_other_bounds_is_left_out(pair: Pair, histogram: str) -> None:
+    async def answer(_arguments: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+        return {"buckets": [{"at": 1000, histogram: [1, 2, 3]}]}
+
+    assert pair.first.replica is not None
+    pair.first.replica.questions.handlers[HISTORY_ACTION] = answer
+    async with pair.second.http.get("/api/console/history") as response:
+        history = await response.json()
+    assert (history["buckets"], history["missing"]) == ([], [pair.first.replica.name])
