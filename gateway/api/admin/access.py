@@ -13,6 +13,7 @@ from gateway.log_throttle import KeyedLogThrottle
 from gateway.net.addresses import is_loopback_address
 from gateway.protocol.errors import Code, Refused, forbidden
 from gateway.security.principals import Principal
+from gateway.telemetry.logs.format import quoted
 
 PREFIX: Final = "/api/admin"
 
@@ -68,12 +69,12 @@ def _who(request: Request, operator: Principal) -> str:
     """Return who sends a request, and from where."""
     if operator.address:
         return operator.id
-    return f"{operator.id} at {address(request)}"
+    return f"{quoted(operator.id)} at {address(request)}"
 
 
 def _shown(value: object) -> str:
     if isinstance(value, dict):
         return ",".join(f"{name}:{_shown(item)}" for name, item in value.items()) or "-"
     if isinstance(value, list | tuple | frozenset | set):
-        return ",".join(map(str, value)) or "-"
-    return str(value)
+        return ",".join(map(_shown, value)) or "-"
+    return quoted(str(value))

@@ -94,6 +94,11 @@ def as_text(fields: Mapping[str, object]) -> str:
     return " ".join(f"{name}={_value(value)}" for name, value in fields.items() if value is not None)
 
 
+def quoted(text: str) -> str:
+    """Return the value of a field as it stands in a line: in quotes if it could be taken for more than one."""
+    return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
 def timestamp(seconds: float) -> str:
     """Return a time in seconds since 1970 as ISO 8601 in UTC, with milliseconds."""
     moment = datetime.fromtimestamp(seconds, UTC)
@@ -128,8 +133,7 @@ def _encode(line: Mapping[str, object]) -> str:
 def _value(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.9f}".rstrip("0").rstrip(".")
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    return quoted(", ".join(map(str, value)) if isinstance(value, list) else str(value))
 
 
 def _dumps(value: object) -> bytes:

@@ -84,6 +84,14 @@ async def test_each_change_is_logged_with_who_and_from_where_and_no_key(
     assert audit["request_id"].startswith("r_")
 
 
+async def test_a_value_can_not_look_like_several(clients: Clients, caplog: pytest.LogCaptureFixture) -> None:
+    body = {"name": "carol", "models": ["m limits=- expires=never"]}
+    status, created = await ask(clients.named("operator"), "POST", PATH, body)
+    assert status == 201
+    [line] = [record.getMessage() for record in caplog.records if hasattr(record, "audit")]
+    assert f'id={created["id"]} roles=- models="m limits=- expires=never" limits=- expires=never' in line
+
+
 async def test_refusals_are_logged_and_can_not_flood_the_log(
     clients: Clients, caplog: pytest.LogCaptureFixture
 ) -> None:
