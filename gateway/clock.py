@@ -155,6 +155,16 @@ class RestartableTimer:
             callback()
 
 
+async def sleep(seconds: float, clock: Clock) -> None:
+    """Wait on a gateway's clock."""
+    over, timer = asyncio.Event(), RestartableTimer(clock)
+    timer.start(seconds, over.set)
+    try:
+        await over.wait()
+    finally:
+        timer.cancel()
+
+
 @asynccontextmanager
 async def time_limit(seconds: float, clock: Clock | None = None) -> AsyncIterator[None]:
     """Bound the time of what is awaited inside, as `asyncio.timeout` does, but judge as `RestartableTimer` does.

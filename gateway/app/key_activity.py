@@ -11,10 +11,9 @@ from typing import Final
 
 from gateway.app.authentication import find_api_keys
 from gateway.billing.daily_use import DailyUse, Use
-from gateway.clock import Clock
+from gateway.clock import Clock, sleep
 from gateway.pipeline.records import Record
 from gateway.replicas.replica import Replica
-from gateway.replicas.supervisor import sleep
 from gateway.security.api_keys import StoredKey
 from gateway.security.authenticator import Authenticator
 from gateway.store.errors import StoreError

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from gateway.app.reload import Reloader
-from gateway.clock import Clock
+from gateway.clock import Clock, sleep
 from gateway.log_fields import log_fields
-from gateway.replicas.supervisor import sleep
 from gateway.toml.problems import ConfigurationError
 
 LOOK_SECONDS: Final = 1.0

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-from gateway.clock import Clock
+from gateway.clock import Clock, sleep
 from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
 from gateway.generation.lease import NO_LEASE, Lease
@@ -34,7 +34,7 @@ from gateway.replicas.messaging.messages import Call, Configured, SlotsChanged, 
 from gateway.replicas.messaging.messenger import Messenger, Result
 from gateway.replicas.messaging.questions import Questions
 from gateway.replicas.policy import ReplicaPolicy
-from gateway.replicas.supervisor import Supervisor, sleep
+from gateway.replicas.supervisor import Supervisor
 from gateway.replicas.values.shared_state import SharedState
 from gateway.security.principals import Principal
 from gateway.store.base import Store

@@ -5,23 +5,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from gateway.clock import Clock, RestartableTimer
+from gateway.clock import Clock, sleep
 from gateway.log_fields import log_fields
 
 logger = logging.getLogger(__name__)
 
 RESTART_SECONDS: Final = 1.0
 """Time after which a task that failed begins again: what it missed is read from the store, as after a lost message."""
-
-
-async def sleep(seconds: float, clock: Clock) -> None:
-    """Wait on a gateway's clock."""
-    over, timer = asyncio.Event(), RestartableTimer(clock)
-    timer.start(seconds, over.set)
-    try:
-        await over.wait()
-    finally:
-        timer.cancel()
 
 
 class Supervisor:

@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.api.console.changes import change_frame, snapshot_frame
 from gateway.api.console.view import View
-from gateway.clock import Clock, RestartableTimer
+from gateway.clock import Clock, sleep
 from gateway.log_fields import log_fields
 
 logger = logging.getLogger(__name__)
@@ -79,16 +79,7 @@ class Ticker:
                 logger.exception("the console can't be brought up to date", extra=log_fields("console_failed"))
             self._changed.set()
             self._changed = asyncio.Event()
-            await _sleep(TICK_SECONDS, self._clock)
-
-
-async def _sleep(seconds: float, clock: Clock) -> None:
-    over, timer = asyncio.Event(), RestartableTimer(clock)
-    timer.start(seconds, over.set)
-    try:
-        await over.wait()
-    finally:
-        timer.cancel()
+            await sleep(TICK_SECONDS, self._clock)
 
 
 def _nothing() -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from gateway.clock import sleep
 from gateway.generation.state import State
 from gateway.pipeline.hub import FeedbackResult, Hub, InterruptResult, new_id
 from gateway.pipeline.mirrors import Mirror
@@ -23,7 +24,6 @@ from gateway.replicas.membership.store_health import unavailable
 from gateway.replicas.membership.takeover import Takeover
 from gateway.replicas.messaging.messages import Call
 from gateway.replicas.messaging.messenger import Messenger, Result
-from gateway.replicas.supervisor import sleep
 from gateway.security.principals import Principal
 from gateway.store.base import Store
 from gateway.store.errors import StoreError
