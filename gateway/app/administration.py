@@ -211,7 +211,7 @@ async def _in_file(change: Callable[[], T]) -> T:
         message = "Another process, perhaps a stopped one, keeps the key file locked: end it, and try again."
         raise invalid(message, status=HTTPStatus.CONFLICT) from None
     except OSError as error:
-        message = f"The key file can't be written: {error.strerror}. Its folder must be writable for the gateway."
+        message = f"The key file can't be written: {error.strerror}. It must be a file, in a writable folder."
         raise invalid(message, status=HTTPStatus.CONFLICT) from None
 
 

@@ -3,6 +3,7 @@
 `dualstream keys` and the admin API use these functions alone, so that both may change one file at the same time.
 """
 
+import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,7 @@ def add_key(file: Path, key: StoredKey, check: Check = accept_all, *, create: bo
         ConfigurationError: the file can't be read.
         OSError: it can't be written.
     """
+    _check_regular(file)
     if not create:
         # Locking creates the file. Read it first, so that a missing file is an error.
         read_keys(file)
@@ -59,6 +61,7 @@ def alter_key(file: Path, key_id: str, alter: Callable[[StoredKey], StoredKey], 
         ConfigurationError: the file can't be read.
         OSError: it can't be written.
     """
+    _check_regular(file)
     read_keys(file)
     with exclusive_access(file):
         keys = read_keys(file)
@@ -79,6 +82,7 @@ def remove_keys(file: Path, is_removed: Callable[[StoredKey], bool]) -> Sequence
         ConfigurationError: the file can't be read.
         OSError: it can't be written.
     """
+    _check_regular(file)
     read_keys(file)
     with exclusive_access(file):
         keys = read_keys(file)
@@ -94,6 +98,16 @@ def unknown_key(file: Path, keys: Sequence[StoredKey]) -> UnknownKeyError:
     names = ", ".join(key.name for key in keys[:20]) or "none"
     more = f" and {len(keys) - 20} more" if len(keys) > 20 else ""
     return UnknownKeyError(f"{file} has no such key; its keys: {names}{more}")
+
+
+def _check_regular(file: Path) -> None:
+    """Check that a file is none that only a program could write to: reading that could wait without an end.
+
+    Raises:
+        OSError: it is a pipe, a socket or a device.
+    """
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, which can't be replaced")
 
 
 def _write(file: Path, keys: Sequence[StoredKey], check: Check) -> None:

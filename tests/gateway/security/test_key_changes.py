@@ -1,5 +1,8 @@
 """Changes of a key file: each is a whole one, and none is lost to another that comes at the same time."""
 
+import os
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -80,3 +83,18 @@ def test_many_changes_at_once_lose_none(file: Path) -> None:
     for thread in threads:
         thread.join()
     assert {key.name for key in read_keys(file)} == {"alice", *(f"k{number}" for number in range(20))}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "keys.toml"
+    os.mkfifo(pipe)
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: add_key(pipe, stored("bob")),
+        lambda: add_key(pipe, stored("bob"), create=True),
+        lambda: alter_key(pipe, "id", lambda key: key),
+        lambda: remove_keys(pipe, lambda _key: True),
+    )
+    for change in changes:
+        with pytest.raises(OSError, match="a pipe or a device"):
+            change()
