@@ -8,7 +8,7 @@ from gateway.billing.prices import Price
 from gateway.config import Settings
 from gateway.config.model_names import served_models
 from gateway.config.providers import Provider, resolve_provider, single_provider
-from gateway.config.settings import SINGLE_UPSTREAM_SETTINGS
+from gateway.config.settings import SINGLE_UPSTREAM_SETTINGS, VARIABLE_PREFIX
 from gateway.config.tables import ModelTable, UpstreamTable
 from gateway.net.proxy import Proxy
 from gateway.routing.backoff import Backoff
@@ -41,6 +41,9 @@ CATALOG_SETTINGS: Final = frozenset(
     | {"retry_base", "retry_longest", "retry_within", "breaker_failures", "breaker_rest"}
 )
 """Settings that a catalog is built from. All others, except those of authentication, need a restart to change."""
+
+UPSTREAM_KEY_VARIABLE: Final = f"{VARIABLE_PREFIX}UPSTREAM_API_KEY"
+"""The variable of the key of a single upstream."""
 
 T = TypeVar("T")
 
@@ -235,6 +238,7 @@ class CatalogBuilder:
         catalog, previous = self.catalog, self._previous
         if provider not in catalog.upstreams:
             catalog.providers[provider.name] = provider
+            own_variable = "" if self._settings.upstream is None else UPSTREAM_KEY_VARIABLE
             catalog.upstreams[provider] = previous.upstreams.get(provider) or HttpUpstream(
                 provider.name,
                 provider.base_url or "",
@@ -243,6 +247,8 @@ class CatalogBuilder:
                 ConnectionLimits(provider.connections, provider.connect_timeout),
                 provider.max_event_bytes,
                 proxy=Proxy(provider.proxy),
+                key_variable=provider.key_variable
+                or ("" if self._settings.upstream is None else UPSTREAM_KEY_VARIABLE),
             )
         if provider.base_url is None and catalog.simulator is None:
             catalog.simulator = previous.simulator or BuiltInSimulator()

@@ -16,7 +16,7 @@ from gateway.log_throttle import KeyedLogThrottle
 from gateway.net.http_client import HttpClient, ProxyRefusedError
 from gateway.net.proxy import Proxy
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import Failed, GatewayFault, UnsupportedOption
+from gateway.protocol.errors import Code, Failed, GatewayFault, UnsupportedOption
 from gateway.upstreams.base import DEFAULT_EVENT_BYTES, UpstreamRequest
 from gateway.upstreams.body_start import EVENT_STREAM
 from gateway.upstreams.connections import (
@@ -66,13 +66,16 @@ class HttpUpstream:
         max_event_bytes: int = DEFAULT_EVENT_BYTES,
         *,
         proxy: Proxy | None = None,
+        key_variable: str = "",
     ) -> None:
+        """`key_variable` is the environment variable that holds the key; "" if there is none."""
         self.name = name
         self.base_url = base_url
         self._wire_format = wire_format
         self._adapted: dict[str, WireFormat] = {}
         """Wire formats without the fields that the provider refused, by model."""
         self._api_key = api_key
+        self._key_variable = key_variable
         self._limits = limits or ConnectionLimits()
         self._max_event_bytes = max_event_bytes
         self._proxy = proxy or Proxy()
@@ -280,10 +283,9 @@ class HttpUpstream:
         if failure.code not in FAILURE_EVENTS and not isinstance(failure, GatewayFault):
             return
         if self._log_throttle.is_due(failure.message, asyncio.get_running_loop().time()):
-            advice = f" {FILES_ADVICE}." if isinstance(failure, GatewayFault) else ""
             logger.warning(
                 "%s: %s: %s%s",
-                *(self.name, url, failure.message, advice),
+                *(self.name, url, failure.message, self._advice(failure)),
                 extra=log_fields(
                     "too_many_open_files" if isinstance(failure, GatewayFault) else FAILURE_EVENTS[failure.code],
                     provider=self.name,
@@ -292,6 +294,15 @@ class HttpUpstream:
                     reason=failure.message,
                 ),
             )
+
+    def _advice(self, failure: Failed) -> str:
+        """Return what an operator needs beside a message that clients get too: they must not learn of variables."""
+        if isinstance(failure, GatewayFault):
+            return f" {FILES_ADVICE}."
+        if failure.code is not Code.PROVIDER_AUTH or not self._key_variable:
+            return ""
+        state = "" if self._api_key is not None else ", which is not set"
+        return f" The variable is {self._key_variable}{state}."
 
 
 def _encode(body: JsonObject) -> tuple[bytes, frozenset[str]]:

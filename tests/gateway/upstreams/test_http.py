@@ -4,6 +4,7 @@ import asyncio
 
 import orjson
 import pytest
+from pydantic import SecretStr
 
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk
@@ -318,3 +319,18 @@ async def test_a_refused_key_or_account_is_logged(status: str, code: Code, caplo
     assert message.startswith("test: http://127.0.0.1")
     assert message.endswith(failed.value.message)
     assert "secret" not in message
+
+
+@pytest.mark.parametrize(
+    ("key", "advice"),
+    [(SecretStr("sk-very-secret-key"), ""), (None, ", which is not set")],
+)
+async def test_the_log_names_the_variable_of_a_refused_key_which_clients_do_not_learn(
+    key: SecretStr | None, advice: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with raw_upstream(respond("401 No", b"{}")) as (upstream, _):
+        upstream._key_variable, upstream._api_key = "SOME_API_KEY", key
+        with pytest.raises(Failed) as failed:
+            await read_events(upstream)
+    assert caplog.messages[0].endswith(f"{failed.value.message} The variable is SOME_API_KEY{advice}.")
+    assert "SOME_API_KEY" not in failed.value.message
