@@ -1,5 +1,6 @@
 """Budgets over the admin API."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ async def test_a_budget_is_listed_reset_and_raised(served: Served, clients: Clie
     assert status == 200
     row = {"principal": "key:alice", "limit_usd": 5.0, "granted_usd": 0.0, "spent_usd": 5.0, "left_usd": 0.0}
     assert listed["budgets"] == [row]
-    assert listed["renewed"].startswith("1970-") or listed["renewed"] > listed["day"]
+    assert datetime.fromisoformat(listed["renewed"]) == datetime.fromisoformat(f"{listed['day']}T00:00Z") + timedelta(1)
     status, raised = await ask(operator, "POST", f"{PATH}/raise", {"principal": "key:alice", "usd": 2.5})
     assert (status, raised) == (200, {**row, "granted_usd": 2.5, "left_usd": 2.5})
     async with clients.named("alice").post("/api/generations", json=BODY) as response:
