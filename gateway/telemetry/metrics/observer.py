@@ -16,6 +16,7 @@ from gateway.telemetry.metrics import names
 from gateway.telemetry.metrics.chunk_times import ChunkTimes
 from gateway.telemetry.metrics.metric import Metric
 from gateway.telemetry.metrics.registry import Registry
+from gateway.telemetry.metrics.snapshot import Labels
 from gateway.telemetry.observer import Observer, ResumeOutcome
 from gateway.telemetry.summary import AttemptSummary, GenerationSummary
 
@@ -37,7 +38,7 @@ class MetricsObserver(Observer):
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._running: dict[str, tuple[str, str, str]] = {}
+        self._running: dict[str, Labels] = {}
         """The labels under which each generation that runs here is counted, by its id."""
 
     def on_start(self, generation: Generation, principal: Principal) -> None:
@@ -46,8 +47,7 @@ class MetricsObserver(Observer):
         labels = (source.transport, source.dialect, generation.model)
         if not generation.attempts:
             self._registry.add(names.STARTED, 1, *labels)
-        self._running[generation.id] = labels
-        self._registry.add(names.RUNNING, 1, *labels)
+        self._running[generation.id] = self._registry.add(names.RUNNING, 1, *labels)
 
     def on_refused(self, refused: Refused, principal: Principal, source: StartSource) -> None:
         """Count a refused start."""

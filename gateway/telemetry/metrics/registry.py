@@ -30,11 +30,15 @@ class Registry:
         """Call `source` each time the metrics are read."""
         self._sources.append(source)
 
-    def add(self, metric: Metric, amount: float, *labels: str) -> None:
-        """Add an amount to a counter or a gauge."""
+    def add(self, metric: Metric, amount: float, *labels: str) -> Labels:
+        """Add an amount to a counter or a gauge; return the labels of its series, some of which may be `OTHER`.
+
+        Who subtracts the amount later must use those: a reload may have given the value a series of its own meanwhile.
+        """
         values = self._values.setdefault(metric, {})
         key = self._key(metric, labels, values)
         values[key] = values.get(key, 0) + amount
+        return key
 
     def record(self, metric: Metric, value: float, *labels: str) -> None:
         """Count a value in a histogram."""

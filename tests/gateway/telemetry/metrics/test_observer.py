@@ -9,6 +9,7 @@ from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRe
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.protocol.events import Error, Usage
 from gateway.telemetry.metrics import names
+from gateway.telemetry.metrics.label_values import LabelValues
 from gateway.telemetry.metrics.observer import MetricsObserver
 from gateway.telemetry.metrics.registry import Registry
 from tests.event_loop import settle
@@ -68,6 +69,19 @@ async def test_a_complete_generation() -> None:
         assert counted(registry, names.UNPRICED) == {"m scripted": 1}
         for metric in (names.RETRIES, names.INTERRUPTS, names.REVISIONS, names.WASTED_TOKENS, names.COST):
             assert counted(registry, metric) == {}
+
+
+async def test_a_model_that_is_configured_while_it_runs_is_counted_down_where_it_was_counted() -> None:
+    configured = set[str]()
+    async with one_target() as harness:
+        registry = Registry(LabelValues(lambda label: configured if label == "model" else (), max_values=0))
+        harness.hub.observers.add(MetricsObserver(registry))
+        harness.hub.start(start_request(), request_id="r", principal=ANONYMOUS)
+        await settle()
+        configured.add("m")
+        harness.upstream.last.finish()
+        await settle()
+        assert set(registry.snapshot().families[names.RUNNING.name].series.values()) == {0}
 
 
 async def test_an_interrupt() -> None:
