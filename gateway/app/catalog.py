@@ -247,8 +247,7 @@ class CatalogBuilder:
                 ConnectionLimits(provider.connections, provider.connect_timeout),
                 provider.max_event_bytes,
                 proxy=Proxy(provider.proxy),
-                key_variable=provider.key_variable
-                or ("" if self._settings.upstream is None else UPSTREAM_KEY_VARIABLE),
+                key_variable=provider.key_variable or own_variable,
             )
         if provider.base_url is None and catalog.simulator is None:
             catalog.simulator = previous.simulator or BuiltInSimulator()
