@@ -66,6 +66,7 @@ async def created(served: Served, body: Json, *pieces: str, session: aiohttp.Cli
     async with posted(served, body, session) as task:
         answer(served, *pieces)
         document: Json = await (await task).json()
+        assert "id" in document, document
         return document
 
 

@@ -78,6 +78,11 @@ class Lookup:
         except StoreError as error:
             raise store_unavailable(error.fault) from error
 
+    async def wait_for_end(self, response: StoredResponse) -> None:
+        """Wait a moment for the end of a response that another gateway has brought to its client just now."""
+        if self.shared is not None and response.generation is not None:
+            await self.shared.wait_for_end(response.generation)
+
     async def flush(self) -> None:
         """Wait until the responses that were added are stored for all gateways."""
         if self.shared is not None:

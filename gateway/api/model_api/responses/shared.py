@@ -6,7 +6,9 @@ each response that has them renews them, and they expire with the last one. Of t
 were renewed longest ago make room. Events are in the logs of their generations.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -14,7 +16,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from gateway.api.model_api.responses.store import OVERHEAD, Conversation, Items, ResponseStore, StoredResponse
-from gateway.clock import Clock
+from gateway.clock import Clock, time_limit
 from gateway.dialects.openai_responses.ids import response_id as id_of
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import Code, Refused
@@ -27,6 +29,9 @@ from gateway.security.principals import Principal
 
 RENEWED_PART: Final = 0.03
 """Part of its time after which a piece is renewed by the next response that has it: for an hour, 3 minutes."""
+
+END_SECONDS: Final = 0.25
+"""How long a request waits for the end of the response that it goes on from: another gateway is writing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,23 @@ class SharedResponses:
         first = id_of(generation.id)
         ids = [first, *(f"{first}.{part}" for part in range(2, parts + 1))]
         return any(await self._shared.values.get([_record_key(owner, response_id) for response_id in ids]))
+
+    async def wait_for_end(self, generation: Generation) -> None:
+        """Wait a moment for the end of a generation of another gateway, which its client may have before the store."""
+        if generation.log.ended or not self._generations.is_elsewhere(generation.id):
+            return
+        hub, changed = self._generations.hub, asyncio.Event()
+        hub.add_viewer(generation.id)
+        generation.log.subscribe(changed.set)
+        try:
+            with suppress(TimeoutError):
+                async with time_limit(END_SECONDS, self._clock):
+                    while not generation.log.ended:
+                        changed.clear()
+                        await changed.wait()
+        finally:
+            generation.log.unsubscribe(changed.set)
+            hub.remove_viewer(generation.id)
 
     async def flush(self) -> None:
         """Wait until what was added or deleted here is stored."""

@@ -98,6 +98,8 @@ async def _conversation_before(stored: Lookup, previous_id: object, asker: Asker
     if previous is None:
         raise previous_not_found(previous_id)
     if previous.is_running:
+        await stored.wait_for_end(previous)
+    if previous.is_running:
         message = f"The response {previous.id!r} is still in progress: wait for its end, or cancel it."
         raise invalid(message, param="previous_response_id")
     output = previous.output or Items(output_items(previous))

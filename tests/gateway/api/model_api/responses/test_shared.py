@@ -1,9 +1,11 @@
 """Stored responses are the same on every gateway of a deployment."""
 
+import asyncio
+
 import pytest
 
 from gateway.api.model_api.responses.lookup import Asker, Lookup
-from gateway.api.model_api.responses.shared import share_responses
+from gateway.api.model_api.responses.shared import END_SECONDS, share_responses
 from gateway.api.model_api.responses.store import Items, ResponseStore, StoredResponse
 from gateway.dialects.openai_responses.ids import response_id
 from gateway.generation.generation import Generation
@@ -62,6 +64,18 @@ async def test_a_conversation_goes_on_from_one_gateway_to_the_other(pair: Pair) 
     assert len(page["data"]) == 7
 
 
+async def test_a_conversation_goes_on_elsewhere_although_the_end_is_not_stored_yet(pair: Pair) -> None:
+    async with pair.first.http.post(PATH, json=request(background=True)) as response:
+        name = (await response.json())["id"]
+    await pair.first.called()
+    pair.first.upstream.last.send("One")
+    going_on = asyncio.create_task(created(pair.second, request("Two", previous_response_id=name), "2"))
+    await until(lambda: pair.second.hub.viewers == 1)
+    pair.first.upstream.last.finish()
+    assert (await going_on)["status"] == "completed"
+    assert sent_to(pair.second) == [("user", "Hello"), ("assistant", "One"), ("user", "Two")]
+
+
 async def test_each_piece_of_a_conversation_is_stored_once(pair: Pair) -> None:
     turn = await created(pair.first, request("x" * 5000))
     for gateway in [pair.second, pair.first] * 5:
@@ -108,9 +122,13 @@ async def test_a_response_that_runs_is_seen_and_cancelled_elsewhere(pair: Pair) 
     await pair.first.called()
     pair.first.upstream.last.send("Xin ")
     await until(lambda: pair.first.only.has_content)
-    async with pair.second.http.post(PATH, json=request("Two", previous_response_id=name)) as refused:
+    going_on = asyncio.create_task(pair.second.http.post(PATH, json=request("Two", previous_response_id=name)))
+    await until(lambda: pair.second.hub.viewers == 1)
+    pair.second.clock.advance(END_SECONDS)
+    async with await going_on as refused:
         assert refused.status == 400
         assert "still in progress" in (await refused.json())["error"]["message"]
+    assert pair.second.hub.viewers == 0
     status, document = await got(pair.second, f"{name}/cancel", "POST")
     assert (status, document["status"]) == (200, "cancelled")
     assert document["output"][0]["content"][0]["text"] == "Xin "
