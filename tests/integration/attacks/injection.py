@@ -159,7 +159,8 @@ def _demo_page(stage: Stage) -> list[Outcome]:
             page.submit("Hello", model=SCRIPT[:250], on=pane.home)
             pane.wait_for_end()
         elements = page.run(
-            "return document.querySelectorAll('main :is(img, script, iframe, a, style, [onload], [onerror])').length"
+            "return document.querySelectorAll('main :is(img, script, iframe, a, style, [onload], [onerror])"
+            ":not(.page-foot *)').length"
         )
         ran = page.run("return window.pwned ?? null")
         blocked = page.wait_for(_INLINE)
