@@ -27,7 +27,7 @@ class Excess:
     refused_early: bool = False
     """The refusal is sent while the request is still being sent: a reset may overtake it."""
     discarded: bool = False
-    """Data after the refusal may be accepted and discarded, as long as a request may take, or a close lingers."""
+    """Data after the refusal may be accepted and discarded, as long as a request may take."""
 
 
 def _head(method: str, path: str, *headers: str) -> FirstBytes:
@@ -164,7 +164,6 @@ EXCESSES: Final = (
         PIECE,
         "64 KiB beside the content of a body",
         (400, 413, 431, 0),
-        discarded=True,
     ),
     Excess(
         "Trailer",
@@ -173,7 +172,6 @@ EXCESSES: Final = (
         PIECE,
         "64 KiB beside the content of a body",
         (400, 413, 431, 0),
-        discarded=True,
     ),
     Excess(
         "Trailers",
@@ -182,7 +180,6 @@ EXCESSES: Final = (
         b"X-Trailer: 1\r\n" * 4096,
         "64 KiB beside the content of a body",
         (400, 413, 431, 0),
-        discarded=True,
     ),
     Excess("JSON depth", "100,000 arrays", _raw(b"[" * 100_000 + b"]" * 100_000), b"", "64 levels"),
     Excess(

@@ -69,6 +69,8 @@ async def _send(wire: Wire, excess: Excess, begin: bytes) -> bool:
     for _ in range(MAX_SENT // len(excess.endless) if excess.endless else 0):
         wire.writer.write(excess.endless)
         await wire.writer.drain()
+        # `drain` does not yield while the kernel accepts all: the refusal would be read only after the last byte.
+        await asyncio.sleep(0)
     return bool(excess.endless)
 
 
