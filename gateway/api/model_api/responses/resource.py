@@ -3,7 +3,6 @@
 Source: platform.openai.com/docs/api-reference/responses.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,13 +13,13 @@ from starlette.routing import BaseRoute, Route
 from gateway.api.context import principal
 from gateway.api.interrupts import counted_interrupt
 from gateway.api.model_api.pages import page_size
+from gateway.api.model_api.responses.end import wait_for_end
 from gateway.api.model_api.responses.lookup import Asker
 from gateway.api.model_api.responses.replay import document_of
 from gateway.api.model_api.responses.store import StoredResponse, decode
 from gateway.api.requests import read_json
 from gateway.api.responses import id_headers, json_response
 from gateway.api.services import Services
-from gateway.clock import RestartableTimer
 from gateway.dialects.openai_responses.ids import generation_id
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import InterruptRequest, JsonObject
@@ -62,31 +61,9 @@ class ResponsesResource:
             generation = response.generation
             if generation is not None and response.is_running:
                 _, count.stopped = await self._services.generations.interrupt(generation.id, _CANCEL, read_at, sender)
-                await self._wait_for_end(generation)
+                await wait_for_end(self._services.hub, generation, CANCEL_SECONDS)
         headers = {} if generation is None else id_headers(request, generation)
         return json_response(request, document_of(response), headers=headers)
-
-    async def _wait_for_end(self, generation: Generation) -> None:
-        changed, timer = asyncio.Event(), RestartableTimer(self._services.clock)
-        timed_out = False
-
-        def on_timeout() -> None:
-            nonlocal timed_out
-            timed_out = True
-            changed.set()
-
-        # The events of a generation that runs elsewhere come as long as it is viewed here.
-        self._services.hub.add_viewer(generation.id)
-        timer.start(CANCEL_SECONDS, on_timeout)
-        generation.log.subscribe(changed.set)
-        try:
-            while not (generation.log.ended or timed_out):
-                changed.clear()
-                await changed.wait()
-        finally:
-            timer.cancel()
-            generation.log.unsubscribe(changed.set)
-            self._services.hub.remove_viewer(generation.id)
 
     async def delete(self, request: Request) -> Response:
         """Forget a response, and its generation if no other response is a part of it; one that runs is stopped."""

@@ -6,17 +6,16 @@ each response that has them renews them, and they expire with the last one. Of t
 were renewed longest ago make room. Events are in the logs of their generations.
 """
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from pydantic import TypeAdapter
 
+from gateway.api.model_api.responses.end import wait_for_end
 from gateway.api.model_api.responses.store import OVERHEAD, Conversation, Items, ResponseStore, StoredResponse
-from gateway.clock import Clock, time_limit
+from gateway.clock import Clock
 from gateway.dialects.openai_responses.ids import response_id as id_of
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import Code, Refused
@@ -135,20 +134,8 @@ class SharedResponses:
 
     async def wait_for_end(self, generation: Generation) -> None:
         """Wait a moment for the end of a generation of another gateway, which its client may have before the store."""
-        if generation.log.ended or not self._generations.is_elsewhere(generation.id):
-            return
-        hub, changed = self._generations.hub, asyncio.Event()
-        hub.add_viewer(generation.id)
-        generation.log.subscribe(changed.set)
-        try:
-            with suppress(TimeoutError):
-                async with time_limit(END_SECONDS, self._clock):
-                    while not generation.log.ended:
-                        changed.clear()
-                        await changed.wait()
-        finally:
-            generation.log.unsubscribe(changed.set)
-            hub.remove_viewer(generation.id)
+        if self._generations.is_elsewhere(generation.id):
+            await wait_for_end(self._generations.hub, generation, END_SECONDS)
 
     async def flush(self) -> None:
         """Wait until what was added or deleted here is stored."""
