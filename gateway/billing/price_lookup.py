@@ -1,4 +1,4 @@
-"""Look up the published price of a model. Pure."""
+"""The published price of a model, by its vendor and name. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping

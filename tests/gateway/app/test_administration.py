@@ -36,7 +36,7 @@ async def both(pair: Pair) -> AsyncIterator[tuple[Clients, Clients]]:
 
 
 def use_copy(gateway: Served, file: Path) -> Path:
-    """Let a gateway use a copy of the key file from now on, as on another machine."""
+    """Replace the key file of a gateway by a copy, as on another machine."""
     copy = file.with_name("copy.toml")
     write_keys(copy, read_keys(file))
     changed = gateway.reloader.settings.model_copy(update={"keys_file": copy})
