@@ -72,8 +72,7 @@ class Generation(SharedGeneration):
         """
         number = len(self.attempts) + 1
         revision, tokens = self.revision + int(new_revision), (prompt or self.prompt).tokens(upstream_model)
-        attempt = Attempt(number, revision, tokens, provider, upstream_model, price, prompt is not None)
-        attempt.vendor = vendor
+        attempt = Attempt(number, revision, tokens, provider, upstream_model, price, prompt is not None, vendor=vendor)
         self.attempts.append(attempt)
         self.current_attempt = attempt
         return attempt

@@ -128,9 +128,7 @@ class StartingHub(HubBase):
             # Its next attempt finds the places of clients that are gone.
             self._disconnects.make_way(is_full=True)
 
-    def admit_call(
-        self, principal: Principal, source: StartSource = UNKNOWN_SOURCE, *, is_counted: bool = False
-    ) -> BudgetCharge:
+    def admit_call(self, principal: Principal, *, is_counted: bool = False) -> BudgetCharge:
         """Count a call that is no generation as a start; return what charges it to the principal's budget.
 
         `is_counted`: gateways that share their limits have counted it already.
@@ -148,7 +146,7 @@ class StartingHub(HubBase):
                 self.rate_limits.consume(principal.id, self.clock.now(), limits)
         except Refused as refused:
             self.statistics.count_refusal(refused)
-            self.observers.on_refused(refused, principal, source)
+            self.observers.on_refused(refused, principal, UNKNOWN_SOURCE)
             raise
         return BudgetCharge(self.budgets, principal.id, limits.budget_per_day)
 

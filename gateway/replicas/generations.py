@@ -158,18 +158,18 @@ class Generations:
                 self.hub.remove_viewer(generation_id)
             raise
 
-    async def admit_call(self, principal: Principal, source: StartSource = UNKNOWN_SOURCE) -> BudgetCharge:
+    async def admit_call(self, principal: Principal) -> BudgetCharge:
         """Count a call that is no generation, under limits that all replicas share; see `Hub.admit_call`.
 
         Raises:
             Refused: as `Hub.admit_call`.
         """
         if self._replica is None:
-            return self.hub.admit_call(principal, source)
+            return self.hub.admit_call(principal)
         await self._replica.shared.budgets.refresh(principal)
         is_counted = await self._replica.admit_call(principal)
         try:
-            return self.hub.admit_call(principal, source, is_counted=is_counted)
+            return self.hub.admit_call(principal, is_counted=is_counted)
         except Refused:
             if is_counted:
                 self._replica.admission.undo_call(principal)
