@@ -1,6 +1,6 @@
 """What observes generations: the log, metrics and traces are observers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from gateway.generation.attempt import Attempt
@@ -71,8 +71,8 @@ UNOBSERVED: Final = Observer()
 class Observers(Observer):
     """Passes on to several observers, in their order."""
 
-    def __init__(self, observers: Sequence[Observer] = ()) -> None:
-        self._observers = list(observers)
+    def __init__(self) -> None:
+        self._observers: list[Observer] = []
 
     def add(self, observer: Observer) -> None:
         """Add an observer, behind those before it."""
