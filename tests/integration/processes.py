@@ -27,8 +27,12 @@ _FLOW_SECONDS = 0.02
 
 
 def program(*names: str) -> str:
-    """Return the path of the first of these programs that is installed; call `missing` if none is."""
-    path = next(filter(None, map(shutil.which, names)), None)
+    """Return the path of the first of these programs that is installed; call `missing` if none is.
+
+    The virtual environment is searched, too, also when it is not activated.
+    """
+    folders = os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)))
+    path = next(filter(None, (shutil.which(name, path=folders) for name in names)), None)
     return path or missing(f"{' or '.join(names)} is not installed")
 
 

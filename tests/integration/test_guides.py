@@ -18,9 +18,6 @@ from tests.integration.processes import CHECKOUT, Server, program
 from tests.integration.starts import free_port
 
 PORTS: Final = ("8080", "8081", "8082", "9091", "9092", "6390")
-DEATH_NOTICED: Final = "sleep 7"
-"""A command that waits longer than the default of `owner_timeout`, which is shorter here."""
-
 PROGRAMS: Final = {"guides/three-replicas.md": "redis-server"}
 
 EXPECTED: Final = {
@@ -81,7 +78,7 @@ def script(page: str, folder: Path) -> str:
     if serve is not None:
         commands = re.sub(r"dualstream serve(?! --port)", f"dualstream serve --port {serve[1]}", commands)
         commands = commands.replace("dualstream chat", f"dualstream chat --url http://127.0.0.1:{serve[1]}")
-    return f"set -e\n{commands.replace(DEATH_NOTICED, 'sleep 2.5')}"
+    return f"set -e\n{commands}"
 
 
 def run(page: str, folder: Path) -> str:
@@ -94,7 +91,6 @@ def run(page: str, folder: Path) -> str:
         **{name: value for name, value in os.environ.items() if not name.startswith("DUALSTREAM_")},
         "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(CHECKOUT),
-        "DUALSTREAM_OWNER_TIMEOUT": "1",
     }
     output = folder / "output.txt"
     with output.open("w") as file:
