@@ -114,7 +114,7 @@ class _Exchange:
             if self._transport == "websocket":
                 while b"\r\n\r\n" not in data:
                     data += connection.recv(1 << 16)
-                connection.sendall(_masked(b'{"type":"start","messages":[{"role":"user","content":"x"}]}'))
+                connection.sendall(masked(b'{"type":"start","messages":[{"role":"user","content":"x"}]}'))
             for number in range(WARM_UP + CHUNKS):
                 while b"w%07d" % number not in data:
                     received = connection.recv(1 << 16)
@@ -128,11 +128,11 @@ class _Exchange:
                 data = data[-200:] + connection.recv(1 << 16)
 
 
-def _sse_start() -> bytes:
+def sse_start() -> bytes:
     return _post(b"/api/chat/stream", b'{"messages":[{"role":"user","content":"x"}]}')
 
 
-def _chat_start() -> bytes:
+def chat_start() -> bytes:
     return _post(b"/v1/chat/completions", b'{"stream":true,"messages":[{"role":"user","content":"x"}]}')
 
 
@@ -140,7 +140,7 @@ def _post(path: bytes, body: bytes) -> bytes:
     return _head(b"POST " + path, b"Content-Type: application/json", b"Content-Length: %d" % len(body)) + body
 
 
-def _websocket_handshake() -> bytes:
+def websocket_handshake() -> bytes:
     return _head(
         b"GET /api/ws",
         b"Connection: Upgrade",
@@ -155,12 +155,12 @@ def _head(target: bytes, *headers: bytes) -> bytes:
     return b"\r\n".join((target + b" HTTP/1.1", b"Host: localhost", *headers, b"", b""))
 
 
-def _masked(message: bytes) -> bytes:
+def masked(message: bytes) -> bytes:
     """Return a text frame of a client, shorter than 126 bytes, masked with zeros (RFC 6455, 5.3)."""
     return b"\x81%c\0\0\0\0%b" % (0x80 | len(message), message)
 
 
-_STARTS: Final = {"sse": _sse_start, "websocket": _websocket_handshake, "chat": _chat_start}
+_STARTS: Final = {"sse": sse_start, "websocket": websocket_handshake, "chat": chat_start}
 
 
 async def _serve(exchange: _Exchange, counter: Meter, prepare: Callable[[Starlette], None]) -> None:
