@@ -2,12 +2,13 @@
 
 import os
 import platform
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
 from tests.bench.processes import CHECKOUT
-from tests.bench.targets import EXPRESS, find_version
+from tests.bench.servers import EXPRESS, find_litellm, find_version
 
 
 def machine() -> dict[str, str]:
@@ -32,6 +33,8 @@ def versions() -> dict[str, str]:
         "node": find_version("node", "--version"),
         "express": _express(),
         "nginx": find_version("nginx", "-v"),
+        "litellm": find_version(find_litellm(), "--version"),
+        "redis": find_version("redis-server", "--version"),
     }
     return {name: value for name, value in found.items() if value}
 
@@ -44,12 +47,8 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    head = CHECKOUT / ".git" / "HEAD"
-    if not head.is_file():
-        return ""
-    name = head.read_text().strip().removeprefix("ref: ")
-    file = CHECKOUT / ".git" / name
-    return file.read_text().strip()[:7] if file.is_file() else name[:7]
+    command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--exclude", "*"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _express() -> str:

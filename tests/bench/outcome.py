@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from tests.bench.figures import Figures, spread
-from tests.bench.measurement import Usage
 from tests.bench.messages import ProviderStats, StoppedStream, Tally
+from tests.bench.meter import SteadyUsage, Usage
+from tests.bench.processes import StartUsage
 from tests.bench.scenarios import Shape
 
 MICROSECOND, MILLISECOND, SECOND = 1e3, 1e6, 1e9
@@ -48,7 +49,21 @@ def figures(outcome: Outcome, usage: Usage, provider_cpu: int) -> Figures:
         **_with_prefix("delay", tally.delay),
         **_with_prefix("first_token", tally.first_token),
     }
+    if usage.store_cpu:
+        found["store_us_per_token"] = usage.store_cpu / tokens / MICROSECOND
+    if shape.window is not None:
+        del found["cpu_us_per_token"]
+        found |= _steady_figures(usage.steady)
     return found | _stop_figures(outcome)
+
+
+def start_figures(usage: StartUsage) -> Figures:
+    """Return the figures of a server's start."""
+    return {
+        "start_cpu_s": usage.cpu / SECOND,
+        "start_seconds": usage.seconds,
+        "start_memory_mb": usage.memory / 2**20,
+    }
 
 
 def faults(outcome: Outcome, *, must_close: bool) -> list[str]:
@@ -82,6 +97,19 @@ def _stop_figures(outcome: Outcome) -> Figures:
         "unseen_tokens": sum(unseen) / len(unseen),
         "never_closed": float(len(_never_closed(outcome))),
         "past_fence": float(sum(each.past_fence for each in stopped)),
+    }
+
+
+def _steady_figures(usage: SteadyUsage | None) -> Figures:
+    if usage is None or not usage.tokens:
+        return {}
+    per_token = 1 / usage.tokens / MICROSECOND
+    store = {"store_us_per_token": usage.store * per_token} if usage.store else {}
+    return {
+        "cpu_us_per_token": (usage.user + usage.kernel) * per_token,
+        "user_us_per_token": usage.user * per_token,
+        "kernel_us_per_token": usage.kernel * per_token,
+        **store,
     }
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
-from tests.bench.outcome import faults, figures
+from tests.bench.metric import CPU_PER_TOKEN
+from tests.bench.outcome import faults, figures, start_figures
 from tests.bench.processes import StartError
 from tests.bench.results import Row
 from tests.bench.scenarios import Scenario, Shape
@@ -36,7 +37,7 @@ def turns(scenarios: Sequence[Scenario], targets: Sequence[Target], runs: int) -
         for scenario in scenarios
         for run in range(runs)
         for target in targets
-        if target.name in scenario.targets
+        if target.base in scenario.targets
     ]
 
 
@@ -59,7 +60,10 @@ def _run_turn(turn: Turn, open_testbed: OpenTestbed, rows: dict[tuple[str, str],
     try:
         with open_testbed(target, scenario) as bed:
             for shape in shapes:
-                _measure(bed, target, shape, _row(rows, turn, scenario.row(shape)))
+                row = _row(rows, turn, scenario.row(shape))
+                _measure(bed, target, shape.scaled(target.share), row)
+                if shape.window and not quick and CPU_PER_TOKEN.name not in row.runs[-1]:
+                    row.problems.append("not all streams ran while it was to be measured")
     except (StartError, LoadError, urllib.error.URLError) as error:
         _row(rows, turn, scenario.row(shapes[0])).problems.append(str(error))
 
@@ -70,7 +74,7 @@ def _row(rows: dict[tuple[str, str], Row], turn: Turn, name: str) -> Row:
 
 def _measure(bed: Testbed, target: Target, shape: Shape, row: Row) -> None:
     outcome, usage, provider_cpu = bed.run(target, shape)
-    row.runs.append(figures(outcome, usage, provider_cpu))
+    row.runs.append(figures(outcome, usage, provider_cpu) | start_figures(bed.server.start))
     row.problems.extend(faults(outcome, must_close=target.must_close))
 
 

@@ -1,50 +1,65 @@
 """The loads that are measured, as data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from tests.bench.messages import AnswerSpec
+from tests.bench.metric import (
+    CLOSE,
+    CLOSE_WORST,
+    CPU_PER_REQUEST,
+    CPU_PER_TOKEN,
+    DELAY,
+    DELAY_WORST,
+    KERNEL_PER_TOKEN,
+    MEMORY,
+    MEMORY_PER_STREAM,
+    NEVER_CLOSED,
+    PAST_FENCE,
+    START_CPU,
+    START_MEMORY,
+    START_SECONDS,
+    STORE_PER_TOKEN,
+    UNSEEN,
+    USER_PER_TOKEN,
+    Metric,
+)
 
 NATIVE = ("sse", "websocket")
 """Our own protocol, over each of its transports."""
 
-OURS = (*NATIVE, "chat")
+REDIS = "redis"
+"""Our own protocol over SSE, with the generations stored in Redis."""
+
+DIALECTS = ("chat", "messages", "responses")
+"""APIs of providers, each over a provider that has the same."""
+
+OURS = (*NATIVE, *DIALECTS, REDIS)
 OTHERS = ("express", "nginx")
-STREAMS = (*OURS, *OTHERS)
+STREAMS = (*NATIVE, "chat", *OTHERS)
 POLL = "poll"
 """Long polls: only where they can be compared with streams."""
 
-ALL = (*STREAMS, POLL)
+LITELLM = "litellm"
+
+ALL = (*OURS, *OTHERS, LITELLM, POLL)
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
-    """A figure that is shown; less is better. `compared`: its ratio to another server's is stable between runs."""
+class Window:
+    """Seconds after the begin of a load between which it is measured. All streams must run at both."""
 
-    name: str
-    title: str
-    unit: str
-    digits: int = 1
-    compared: bool = False
-
-
-CPU_PER_TOKEN = Metric("cpu_us_per_token", "CPU per token", "µs", compared=True)
-CPU_PER_REQUEST = Metric("cpu_ms_per_request", "CPU per request", "ms", 2, compared=True)
-MEMORY_PER_STREAM = Metric("kb_per_stream", "memory per stream", "KB", compared=True)
-MEMORY = Metric("memory_mb", "memory", "MB", 0)
-DELAY = Metric("delay_p50_ms", "added delay, p50", "ms", 2)
-DELAY_WORST = Metric("delay_p99_ms", "added delay, p99", "ms")
-CLOSE = Metric("close_p50_ms", "until the provider notices, p50", "ms", 2)
-CLOSE_WORST = Metric("close_p99_ms", "until the provider notices, p99", "ms", 2)
-UNSEEN = Metric("unseen_tokens", "tokens after the client had left, per stream", "", 1)
-NEVER_CLOSED = Metric("never_closed", "streams never closed", "", 0)
-PAST_FENCE = Metric("past_fence", "events after the fence", "", 0)
+    begin: float
+    end: float
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One load: the number of concurrent streams, of all requests, and their answers."""
+    """One load: the number of concurrent streams, of all requests, and their answers.
+
+    With a `window`, the CPU per token is measured only in it: without what requests cost.
+    """
 
     streams: int
     requests: int
@@ -54,6 +69,11 @@ class Shape:
     interrupt_after: int = 0
     reuse_sockets: bool = True
     viewers_of_one: bool = False
+    window: Window | None = None
+
+    def scaled(self, share: float) -> "Shape":
+        """Return this share of the load, for servers that can't take all of it."""
+        return replace(self, streams=max(1, int(self.streams * share)), requests=max(1, int(self.requests * share)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +117,16 @@ SCENARIOS = (
         (CPU_PER_TOKEN,),
         (Shape(32, 256, AnswerSpec(500)),),
         (Shape(8, 16, AnswerSpec(300)),),
-        targets=ALL,
+        targets=(*STREAMS, POLL),
+    ),
+    Scenario(
+        "steady",
+        "Steady",
+        "100 streams of 500 tokens at 50 per second, measured in the middle of their answers: without their requests",
+        (CPU_PER_TOKEN, USER_PER_TOKEN, KERNEL_PER_TOKEN, STORE_PER_TOKEN),
+        (Shape(100, 100, AnswerSpec(500, interval_ms=20), ramp_seconds=0.5, window=Window(2.5, 8.5)),),
+        (Shape(20, 20, AnswerSpec(100, interval_ms=20), ramp_seconds=0.1, window=Window(1.0, 1.5)),),
+        targets=(*OURS, *OTHERS, LITELLM),
     ),
     Scenario(
         "paced-100",
@@ -106,7 +135,7 @@ SCENARIOS = (
         (CPU_PER_TOKEN, DELAY, DELAY_WORST),
         (Shape(100, 100, AnswerSpec(120, interval_ms=20), ramp_seconds=0.5),),
         (Shape(20, 20, AnswerSpec(20, interval_ms=20), ramp_seconds=0.1),),
-        targets=ALL,
+        targets=(*STREAMS, POLL),
     ),
     Scenario(
         "paced-500",
@@ -123,6 +152,7 @@ SCENARIOS = (
         (CPU_PER_REQUEST,),
         (Shape(64, 1500, AnswerSpec(10), reuse_sockets=False),),
         (Shape(16, 64, AnswerSpec(10), reuse_sockets=False),),
+        targets=(*OURS, *OTHERS, LITELLM),
     ),
     Scenario(
         "short-reused",
@@ -141,7 +171,7 @@ SCENARIOS = (
         (MEMORY_PER_STREAM,),
         (Shape(2000, 2000, AnswerSpec(5, interval_ms=1000), ramp_seconds=3.0),),
         (Shape(100, 100, AnswerSpec(3, interval_ms=200), ramp_seconds=0.2),),
-        targets=ALL,
+        targets=(*STREAMS, POLL),
     ),
     Scenario(
         "leave",
@@ -181,5 +211,14 @@ SCENARIOS = (
             Shape(10, 10, AnswerSpec(8, interval_ms=50)),
             Shape(100, 100, AnswerSpec(8, interval_ms=50), ramp_seconds=0.2),
         ),
+    ),
+    Scenario(
+        "start-up",
+        "Start-up",
+        "from the start of the process until it listens",
+        (START_CPU, START_SECONDS, START_MEMORY),
+        (Shape(1, 1, AnswerSpec(1)),),
+        (Shape(1, 1, AnswerSpec(1)),),
+        targets=("sse", REDIS, *OTHERS, LITELLM),
     ),
 )

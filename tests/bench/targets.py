@@ -1,153 +1,110 @@
-"""The servers between load and provider: our gateway over each transport, and two others."""
+"""The servers that are measured, each with one of the APIs over which it is used."""
 
-import json
-import re
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
-from tests.bench.messages import AnswerSpec, Framing, Request
-from tests.bench.processes import Server, free_port, python, serving
+from tests.bench.messages import AnswerSpec, Request
+from tests.bench.processes import CHECKOUT
+from tests.bench.servers import (
+    Start,
+    express,
+    find_missing_express,
+    find_missing_litellm,
+    find_missing_nginx,
+    find_missing_redis,
+    find_nothing_missing,
+    gateway,
+    gateway_with_redis,
+    litellm,
+    nginx,
+)
+from tests.bench.start_requests import (
+    anthropic_messages,
+    completions,
+    polls,
+    responses,
+    seed_stream,
+    socket,
+    stream,
+)
 
-OTHER_SERVERS = Path(__file__).parent / "other_servers"
-EXPRESS = OTHER_SERVERS / "express"
-INSTALLING_SECONDS = 120
-
-GATEWAY_SETTINGS = {
-    "DUALSTREAM_MAX_CONCURRENT": "0",
-    "DUALSTREAM_RATE_LIMIT_PER_MINUTE": "0",
-    "DUALSTREAM_DRAIN_TIMEOUT": "0",
-}
-
-MESSAGES = [{"role": "user", "content": "Why is the sky blue?"}]
-
-Start = Callable[[int, Path, IO[bytes], Mapping[str, str]], AbstractContextManager[Server]]
-"""Starts a server in front of a provider: port of the provider, directory for files, log, settings of the scenario."""
+AGAINST = "@"
+"""Stands between the name of a target and the revision of the gateway, if that is another one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server and a transport. `missing` returns why it can't be started here, or an empty string."""
+    """A server and an API. `missing` returns why it can't be started here, or an empty string.
+
+    Targets with the same `server` may share a process. `share` is the part of each load that the server can take.
+    """
 
     name: str
     title: str
     server: str
     start: Start
     request: Callable[[AnswerSpec], Request]
-    missing: Callable[[], str]
+    missing: Callable[[], str] = find_nothing_missing
     must_close: bool = True
     """Whether a connection to the provider that stays open is a fault; other servers leave it open by design."""
+    share: float = 1
+
+    @property
+    def base(self) -> str:
+        """Return the name without the revision."""
+        return self.name.partition(AGAINST)[0]
 
 
-@contextmanager
-def _gateway(provider: int, _directory: Path, log: IO[bytes], settings: Mapping[str, str]) -> Iterator[Server]:
-    port = free_port()
-    command = python("gateway", "serve", "--port", str(port), "--upstream", f"http://127.0.0.1:{provider}/v1")
-    with serving(command, port, log, {**GATEWAY_SETTINGS, **settings}) as server:
-        yield server
-
-
-@contextmanager
-def _express(provider: int, _directory: Path, log: IO[bytes], _settings: Mapping[str, str]) -> Iterator[Server]:
-    port = free_port()
-    environment = {
-        "PORT": str(port),
-        "UPSTREAM": f"http://127.0.0.1:{provider}/v1",
-        "NODE_ENV": "production",
-    }
-    with serving(["node", str(EXPRESS / "server.js")], port, log, environment) as server:
-        yield server
-
-
-@contextmanager
-def _nginx(provider: int, directory: Path, log: IO[bytes], _settings: Mapping[str, str]) -> Iterator[Server]:
-    port = free_port()
-    file = directory / "nginx.conf"
-    template = (OTHER_SERVERS / "nginx.conf").read_text()
-    file.write_text(template.replace("{port}", str(port)).replace("{provider}", str(provider)))
-    with serving(["nginx", "-p", str(directory), "-e", "stderr", "-c", str(file)], port, log) as server:
-        yield server
-
-
-def _stream(answer: AnswerSpec) -> Request:
-    return Request("sse", "/api/chat/stream", json.dumps({"model": answer.model_name(), "messages": MESSAGES}))
-
-
-def _polls(answer: AnswerSpec) -> Request:
-    return Request("poll", "/api/generations", json.dumps({"model": answer.model_name(), "messages": MESSAGES}))
-
-
-def _socket(answer: AnswerSpec) -> Request:
-    start = {"type": "start", "model": answer.model_name(), "messages": MESSAGES}
-    return Request("websocket", "/api/ws", method="GET", first=json.dumps(start))
-
-
-def _seed_stream(answer: AnswerSpec) -> Request:
-    return Request(
-        "sse", "/api/chat/stream", json.dumps({"messages": MESSAGES, "options": {"model": answer.model_name()}})
+def gateway_targets(checkout: Path) -> Sequence[Target]:
+    """Return the targets of the gateway of a checkout."""
+    memory = gateway(checkout)
+    anthropic = gateway(checkout, {"DUALSTREAM_UPSTREAM_API": "anthropic"})
+    openai_responses = gateway(checkout, {"DUALSTREAM_UPSTREAM_API": "openai-responses"})
+    redis = gateway_with_redis(checkout)
+    return (
+        Target("sse", "SSE", "gateway", memory, stream),
+        Target("websocket", "WebSocket", "gateway", memory, socket),
+        Target("poll", "long poll", "gateway", memory, polls),
+        Target("chat", "Chat Completions", "gateway", memory, completions),
+        Target("messages", "Anthropic Messages", "gateway-anthropic", anthropic, anthropic_messages),
+        Target("responses", "OpenAI Responses", "gateway-responses", openai_responses, responses),
+        Target("redis", "SSE, Redis", "gateway-redis", redis, stream, find_missing_redis),
     )
 
 
-def _completions(answer: AnswerSpec) -> Request:
-    body = {"model": answer.model_name(), "messages": MESSAGES, "stream": True}
-    return Request("sse", "/v1/chat/completions", json.dumps(body))
+OTHER_TARGETS = (
+    Target("express", "Express", "express", express, seed_stream, find_missing_express, must_close=False),
+    Target("nginx", "nginx", "nginx", nginx, completions, find_missing_nginx, must_close=False),
+    Target(
+        "litellm",
+        "LiteLLM (a 20th of the load)",
+        "litellm",
+        litellm,
+        completions,
+        find_missing_litellm,
+        must_close=False,
+        share=1 / 20,
+    ),
+)
+
+TARGETS = {target.name: target for target in (*gateway_targets(CHECKOUT), *OTHER_TARGETS)}
 
 
-def view_request(framing: Framing, generation_id: str) -> Request:
-    """Return the request that views a running generation of our gateway."""
-    if framing == "sse":
-        return Request("sse", f"/api/generations/{generation_id}/events", method="GET")
-    attach = {"type": "attach", "generation_id": generation_id}
-    return Request("websocket", "/api/ws", method="GET", first=json.dumps(attach))
-
-
-def _find_nothing_missing() -> str:
-    return ""
-
-
-def _find_missing_express() -> str:
-    if shutil.which("node") is None:
-        return "node is not installed"
-    if (EXPRESS / "node_modules" / "express").is_dir():
-        return ""
-    npm = shutil.which("npm")
-    if npm is None:
-        return "npm is not installed"
-    command = [npm, "install", "--omit=dev", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
-    try:
-        done = subprocess.run(
-            command, cwd=EXPRESS, capture_output=True, text=True, timeout=INSTALLING_SECONDS, check=False
+def targets_against(checkout: Path, revision: str) -> dict[str, Target]:
+    """Return, by the name of each of our targets, the same one of another revision."""
+    return {
+        target.name: replace(
+            target,
+            name=f"{target.name}{AGAINST}{revision}",
+            title=f"{target.title} {AGAINST}{revision}",
+            server=f"{target.server}{AGAINST}{revision}",
         )
-    except subprocess.TimeoutExpired:
-        return f"npm install took more than {INSTALLING_SECONDS} s"
-    return "" if done.returncode == 0 else f"npm install failed: {done.stderr.strip().splitlines()[:1]}"
+        for target in gateway_targets(checkout)
+    }
 
 
-def _find_missing_nginx() -> str:
-    return "" if shutil.which("nginx") else "nginx is not installed"
-
-
-TARGETS = {
-    target.name: target
-    for target in (
-        Target("sse", "SSE", "gateway", _gateway, _stream, _find_nothing_missing),
-        Target("websocket", "WebSocket", "gateway", _gateway, _socket, _find_nothing_missing),
-        Target("poll", "long poll", "gateway", _gateway, _polls, _find_nothing_missing),
-        Target("chat", "Chat Completions", "gateway", _gateway, _completions, _find_nothing_missing),
-        Target("express", "Express", "express", _express, _seed_stream, _find_missing_express, must_close=False),
-        Target("nginx", "nginx", "nginx", _nginx, _completions, _find_missing_nginx, must_close=False),
-    )
-}
-
-
-def find_version(*command: str) -> str:
-    """Return the version of a program, or an empty string if it is not installed."""
-    if shutil.which(command[0]) is None:
-        return ""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = re.search(r"\d+(\.\d+)+", done.stdout + done.stderr)
-    return found.group() if found else ""
+def title_of(name: str) -> str:
+    """Return the title of a target, which may be one of another revision."""
+    base, at, revision = name.partition(AGAINST)
+    return f"{TARGETS[base].title} {AGAINST}{revision}" if at else TARGETS[base].title

@@ -11,15 +11,15 @@ from tests.bench.load.__main__ import run_plan
 from tests.bench.load.frames import ACCEPT
 from tests.bench.messages import AnswerSpec, Plan, ProviderStats, Request, Tally
 from tests.bench.outcome import Outcome, faults
-from tests.bench.provider import Connection, Provider
+from tests.bench.provider.server import Connection, Provider
 from tests.bench.scenarios import Shape
 
 
-def plan(port: int, shape: Shape) -> Plan:
+def plan(port: int, shape: Shape, path: str = "/v1/chat/completions") -> Plan:
     body = json.dumps({"model": shape.answer.model_name()})
     return Plan(
         port,
-        Request("sse", "/v1/chat/completions", body),
+        Request("sse", path, body),
         shape.streams,
         shape.requests,
         shape.answer.tokens,
@@ -45,6 +45,15 @@ async def test_nothing_is_lost_between_provider_and_load(answer: AnswerSpec) -> 
     assert faults(Outcome(shape, tally, provider.stats), must_close=True) == []
     assert (tally.succeeded, tally.tokens) == (20, 20 * answer.tokens)
     assert (provider.stats.started, provider.stats.completed, provider.stats.running) == (20, 20, 0)
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/responses"])
+async def test_every_api_of_the_provider_can_be_read(path: str) -> None:
+    provider, shape = Provider(), Shape(5, 20, AnswerSpec(40))
+    async with listening(lambda: Connection(provider)) as port:
+        tally = await run_plan(plan(port, shape, path))
+    assert faults(Outcome(shape, tally, provider.stats), must_close=True) == []
+    assert (tally.succeeded, tally.tokens) == (20, 20 * 40)
 
 
 async def test_the_provider_records_disconnects() -> None:

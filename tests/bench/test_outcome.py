@@ -1,11 +1,14 @@
 """Figures and faults of an outcome."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.bench.measurement import Usage
 from tests.bench.messages import AnswerSpec, ProviderStats, StoppedStream, Tally
-from tests.bench.outcome import Outcome, faults, figures
-from tests.bench.scenarios import Shape
+from tests.bench.meter import SteadyUsage, Usage
+from tests.bench.outcome import Outcome, faults, figures, start_figures
+from tests.bench.processes import StartUsage
+from tests.bench.scenarios import Shape, Window
 
 USAGE = Usage(cpu=2_000_000_000, seconds=4.0, memory_before=2**20, memory_peak=3 * 2**20, others_busy=0.5, stolen=0.0)
 
@@ -19,6 +22,29 @@ def test_costs_are_per_token_request_and_stream() -> None:
     assert found["cores"] == 0.5
     assert found["tokens_per_second"] == 250
     assert "close_p50_ms" not in found
+
+
+def test_a_steady_load_is_measured_in_its_window_alone() -> None:
+    shape = Shape(8, 8, AnswerSpec(500, interval_ms=20), window=Window(1, 2))
+    tally = Tally(requests=8, succeeded=8, tokens=4000, wall=4_000_000_000)
+    steady = SteadyUsage(user=1_000_000, kernel=3_000_000, store=500_000, tokens=100)
+    found = figures(Outcome(shape, tally, ProviderStats()), replace(USAGE, store_cpu=1, steady=steady), 0)
+    names = ("user_us_per_token", "kernel_us_per_token", "cpu_us_per_token", "store_us_per_token")
+    assert [found[name] for name in names] == pytest.approx([10, 30, 40, 5])
+
+
+def test_without_a_steady_part_there_is_no_cpu_per_token() -> None:
+    shape = Shape(8, 8, AnswerSpec(500, interval_ms=20), window=Window(1, 2))
+    found = figures(Outcome(shape, Tally(tokens=4000), ProviderStats()), replace(USAGE, steady=None), 0)
+    assert "cpu_us_per_token" not in found
+
+
+def test_a_start_is_measured_in_seconds_and_megabytes() -> None:
+    assert start_figures(StartUsage(cpu=500_000_000, seconds=0.7, memory=50 << 20)) == {
+        "start_cpu_s": 0.5,
+        "start_seconds": 0.7,
+        "start_memory_mb": 50,
+    }
 
 
 def test_a_disconnect_is_timed_from_the_stop_and_later_tokens_are_counted() -> None:

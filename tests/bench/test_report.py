@@ -10,7 +10,7 @@ from gateway.cli.bench.document import STYLE
 from tests.bench.figures import Figures
 from tests.bench.report.curves import Curve, curves
 from tests.bench.report.page import page
-from tests.bench.report.table import describe_noise, table_lines
+from tests.bench.report.table import Line, describe_noise, table_lines
 from tests.bench.results import Results, Row
 from tests.bench.runner import turns
 from tests.bench.scenarios import SCENARIOS, Scenario
@@ -32,11 +32,21 @@ def _run(scenario: Scenario, cost: float) -> Figures:
     return {**found, "others_cores": 0.1, "stolen_cores": 0.0}
 
 
-def test_every_metric_has_a_line() -> None:
-    found = {(line.title, line.metric) for line in table_lines(results())}
-    assert len(found) == sum(len(each.rows) * len(each.metrics) for each in SCENARIOS) + 3
-    (firehose,) = [line for line in table_lines(results()) if line.scenario.name == "firehose"]
-    assert firehose.cells == {
+def lines_of(scenario: str, shown: Results) -> dict[str, Line]:
+    return {line.target: line for line in table_lines(shown) if line.scenario.name == scenario}
+
+
+def test_every_metric_of_every_target_has_a_line() -> None:
+    found = {(line.title, line.metric, line.target) for line in table_lines(results())}
+    figures = sum(len(each.rows) * len(each.metrics) * len(each.targets) for each in SCENARIOS)
+    ratios_of_own_figures = {line for line in found if "÷" in line[1]}
+    assert len(found) == figures + len(ratios_of_own_figures)
+    assert len({metric for _, metric, _ in ratios_of_own_figures}) == 3
+
+
+def test_a_line_has_median_spread_and_ratios() -> None:
+    found = lines_of("firehose", results())
+    assert {target: line.median for target, line in found.items()} == {
         "sse": "1.5 µs",
         "websocket": "3.0 µs",
         "chat": "4.5 µs",
@@ -44,14 +54,31 @@ def test_every_metric_has_a_line() -> None:
         "nginx": "7.5 µs",
         "poll": "9.0 µs",
     }
-    assert firehose.ratios["sse", "express"] == "0.25"
+    assert found["websocket"].spread == "2.0 to 4.0"
+    assert found["websocket"].ratios == {"express": "0.50", "nginx": "0.40", "sse": "2.00"}
+    assert found["nginx"].ratios == {"express": "1.25"}
+
+
+def test_a_figure_is_divided_by_that_of_the_other_revision() -> None:
+    rows = [
+        Row("firehose", "firehose", target, [{"cpu_us_per_token": cost}])
+        for target, cost in (("sse", 2.0), ("sse@abc", 4.0), ("websocket", 3.0), ("websocket@abc", 8.0))
+    ]
+    found = lines_of("firehose", Results("", {}, {}, 1, rows=rows))
+    assert found["sse"].ratios == {"before": "0.50"}
+    assert found["websocket"].ratios == {"sse": "1.50", "before": "0.38"}
+    assert found["websocket@abc"].ratios == {"sse": "2.00"}
+    assert found["sse"].spread == ""
+    text = page(Results("", {}, {}, 1, rows=rows))
+    assert "WebSocket @abc" in text
+    assert "÷ before" in text
 
 
 def test_a_connection_that_is_never_closed_is_reported() -> None:
     row = Row("leave", "leave", "express", [{"never_closed": 100.0, "unseen_tokens": 140.0}])
-    cells = {line.metric: line.cells["express"] for line in table_lines(Results("", {}, {}, 1, rows=[row]))}
-    assert cells["until the provider notices, p50"] == "never"
-    assert cells["streams never closed"] == "100"
+    medians = {line.metric: line.median for line in table_lines(Results("", {}, {}, 1, rows=[row]))}
+    assert medians["until the provider notices, p50"] == "never"
+    assert medians["streams never closed"] == "100"
 
 
 def test_the_page_is_self_contained_and_escapes_text() -> None:

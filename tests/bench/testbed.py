@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tests.bench.measurement import Meter, Usage, cpu_time
+from tests.bench.measurement import cpu_time
 from tests.bench.messages import (
     AnswerSpec,
     Plan,
@@ -22,15 +22,17 @@ from tests.bench.messages import (
     parse_tally,
     to_document,
 )
+from tests.bench.meter import Meter, SteadyMeter, Usage
 from tests.bench.outcome import Outcome
 from tests.bench.processes import Server, free_port, python, running, serving
 from tests.bench.scenarios import Shape
-from tests.bench.targets import Target, view_request
+from tests.bench.start_requests import view_request
+from tests.bench.targets import Target
 
 WARM_UP = Shape(16, 300, AnswerSpec(20))
 """Load that lets a just-in-time compiler compile the common paths."""
 
-SAMPLING_SECONDS = 0.5
+SAMPLING_SECONDS = 0.25
 """Time between two samples of the memory."""
 
 EXTRA_SECONDS = 30.0
@@ -54,11 +56,14 @@ class Testbed:
 
     def warm_up(self, target: Target) -> None:
         """Send the target some requests that are not measured."""
-        self._run_load(_plan(self.server.port, target.request(WARM_UP.answer), WARM_UP), None)
+        shape = WARM_UP.scaled(target.share)
+        self._run_load(_plan(self.server.port, target.request(shape.answer), shape), None)
 
     def run(self, target: Target, shape: Shape) -> tuple[Outcome, Usage, int]:
         """Run a load; return its outcome, the usage of the target, and the CPU time of the provider in ns."""
-        meter = Meter(self.server.pid, [self.provider.pid])
+        window = shape.window
+        steady = SteadyMeter(self.server, window, shape.streams, self._request_stats) if window else None
+        meter = Meter(self.server, [self.provider.pid], steady)
         provider_cpu = cpu_time([self.provider.pid])
         request = self._start_and_view(target, shape) if shape.viewers_of_one else target.request(shape.answer)
         tally = self._run_load(_plan(self.server.port, request, shape), meter)
@@ -82,7 +87,7 @@ class Testbed:
                 except subprocess.TimeoutExpired:
                     data = None
                     if meter is not None:
-                        meter.sample_memory()
+                        meter.sample()
                     continue
                 if load.returncode:
                     break

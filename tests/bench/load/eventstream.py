@@ -2,12 +2,20 @@
 
 import asyncio
 import json
+import re
 
 from tests.bench.load.client import Client
 from tests.bench.load.http import ChunkedBody, ResponseHead, WireError, parse_response_head, request
 from tests.bench.stamps import STAMP
 
-ENDS = {b"event: complete": "complete", b"event: interrupted": "interrupted", b"event: error": "error"}
+LINE_END = rb"(?:\n|$)"
+TERMINAL = re.compile(
+    rb"(?:^|\n)(?:event: (complete|interrupted|error|message_stop|response\.completed)|data: \[DONE\])" + LINE_END
+)
+"""The end of a stream, in our own protocol and in those of providers."""
+
+REPETITION = re.compile(rb"(?:^|\n)event: response\.(?:[a-z_.]+\.done|completed)" + LINE_END)
+"""An event of OpenAI's Responses that repeats text which has come before."""
 
 
 class EventStreamClient(Client):
@@ -66,21 +74,14 @@ class EventStreamClient(Client):
             self.finish_request(f"interrupt: status {parse_response_head(head).status}")
 
     def _read_events(self, block: bytes) -> None:
-        if b"\nevent: " not in block and not block.startswith(b"event: ") and b"[DONE]" not in block:
+        if not (TERMINAL.search(block) or REPETITION.search(block)):
             self.on_events(STAMP.findall(block), block.count(b"\n\n"))
             return
         for event in block.split(b"\n\n")[:-1]:
-            stamps = STAMP.findall(event)
-            self.on_events(stamps, 1)
-            if not stamps:
-                self._find_end(event)
-
-    def _find_end(self, event: bytes) -> None:
-        lines = event.split(b"\n")
-        # Before or after the name of the event.
-        seq = next((int(line.rpartition(b":")[2]) for line in lines if line.startswith(b"id: ")), 0)
-        for line in lines:
-            if line in ENDS:
-                self.on_end(ENDS[line], seq)
-            elif line == b"data: [DONE]":
-                self.on_end("complete")
+            self.on_events(() if REPETITION.search(event) else STAMP.findall(event), 1)
+            if end := TERMINAL.search(event):
+                # Before or after the name of the event.
+                lines = event.split(b"\n")
+                seq = next((int(line.rpartition(b":")[2]) for line in lines if line.startswith(b"id: ")), 0)
+                name = (end[1] or b"").decode()
+                self.on_end(name if name in {"interrupted", "error"} else "complete", seq)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.bench.replicas import appends, latency, members, memory, owner, starts, workers
-from tests.bench.replicas.bed import redis_server
+from tests.bench.servers import redis_server
 from tests.integration.redis_cluster import redis_cluster
 
 

@@ -14,9 +14,9 @@ from tests.bench.measurement import cpu_time, machine_cpu
 from tests.bench.messages import AnswerSpec
 from tests.bench.processes import Server, free_port, python, serving, tree
 from tests.bench.scenarios import Shape
-from tests.bench.targets import GATEWAY_SETTINGS, TARGETS
+from tests.bench.servers import GATEWAY_SETTINGS, redis_server
+from tests.bench.targets import TARGETS
 from tests.bench.testbed import Testbed
-from tests.integration.processes import program
 
 NANOSECONDS: Final = 1_000_000_000
 SSE: Final = TARGETS["sse"]
@@ -65,16 +65,6 @@ def bed(
         for number in range(gateways):
             running.testbed(number).run(SSE, WARM_UP)
         yield running
-
-
-@contextmanager
-def redis_server(log: IO[bytes], *options: str) -> Iterator[Server]:
-    """Run redis-server, in memory alone."""
-    port = free_port()
-    address = ["--bind", "127.0.0.1", "--port", str(port)]
-    command = [program("redis-server"), *address, "--save", "", "--appendonly", "no", *options]
-    with serving(command, port, log) as server:
-        yield server
 
 
 @dataclass(slots=True)

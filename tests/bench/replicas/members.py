@@ -9,7 +9,8 @@ from redis import Redis
 
 from gateway.store.redis.store import RedisStore
 from tests.bench.measurement import cpu_time
-from tests.bench.replicas.bed import NANOSECONDS, redis_server
+from tests.bench.replicas.bed import NANOSECONDS
+from tests.bench.servers import redis_server
 
 INFO: Final = b"i" * 200
 RENEWALS: Final = 500

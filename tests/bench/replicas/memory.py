@@ -10,8 +10,7 @@ import aiohttp
 from redis import Redis
 
 from tests.bench.processes import Server, free_port, python, serving
-from tests.bench.replicas.bed import redis_server
-from tests.bench.targets import GATEWAY_SETTINGS
+from tests.bench.servers import GATEWAY_SETTINGS, redis_server
 from tests.integration.servers import simulator_process
 
 ANSWERS: Final = 100

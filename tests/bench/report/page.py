@@ -6,17 +6,25 @@ from pathlib import Path
 
 from gateway.cli.bench.charts import Bar, bars
 from gateway.cli.bench.document import document
+from tests.bench.metric import CLOSE, CPU_PER_REQUEST, CPU_PER_TOKEN, MEMORY_PER_STREAM, Metric
 from tests.bench.report.curves import Curve, curves
-from tests.bench.report.table import NOTHING, PAIRS, describe_noise, format_cell, format_figure, table_lines
+from tests.bench.report.table import (
+    describe_noise,
+    format_cell,
+    format_figure,
+    reference_title,
+    references,
+    table_lines,
+)
 from tests.bench.results import Results
-from tests.bench.scenarios import CLOSE, CPU_PER_REQUEST, CPU_PER_TOKEN, MEMORY_PER_STREAM, SCENARIOS, Metric, Scenario
-from tests.bench.targets import TARGETS
+from tests.bench.scenarios import OTHERS, SCENARIOS, Scenario
+from tests.bench.targets import AGAINST, title_of
 
 COLOURS = Path(__file__).with_name("colours.css")
 
 TILES = (
     ("firehose", CPU_PER_TOKEN, "CPU per token, firehose"),
-    ("paced-100", CPU_PER_TOKEN, "CPU per token, paced"),
+    ("steady", CPU_PER_TOKEN, "CPU per token, steady"),
     ("short", CPU_PER_REQUEST, "CPU per short answer"),
     ("idle", MEMORY_PER_STREAM, "memory per stream"),
     ("interrupt", CLOSE, "from interrupt to close, p50"),
@@ -31,7 +39,8 @@ def page(results: Results) -> str:
 
 def _head(results: Results) -> str:
     legend = "".join(
-        f'<span style="--colour: var(--{target})">{TARGETS[target].title}</span>' for target in results.targets
+        f'<span style="--colour: var(--{_colour(target)})">{escape(title_of(target))}</span>'
+        for target in results.targets
     )
     runs = "one run" if results.runs == 1 else f"medians of {results.runs} runs in turns; thin lines show their spread"
     return (
@@ -50,10 +59,10 @@ def _tile(results: Results, row: str, metric: Metric, title: str) -> str:
     if ours is None:
         return ""
     others = [
-        f"{value / ours:.1f} times less than {TARGETS[other].title}"
+        f"{value / ours:.1f} times less than {title_of(other)}"
         if value > ours
-        else f"{ours / value:.1f} times that of {TARGETS[other].title}"
-        for other in ("express", "nginx")
+        else f"{ours / value:.1f} times that of {title_of(other)}"
+        for other in OTHERS
         if (value := results.figure(row, other, metric.name))
     ]
     comparison = " · ".join(others) or f"WebSocket: {format_cell(results, row, 'websocket', metric)}"
@@ -87,25 +96,25 @@ def _chart(drawn: list[Bar]) -> str:
 def _bars(results: Results, scenario: Scenario, metric: Metric) -> Iterator[Bar]:
     for target in results.targets:
         # A server that can't run this scenario is shown with the one that it is compared by.
-        ours = target in scenario.targets
-        name = scenario.name if ours else scenario.compared_with
+        runs_it = target.partition(AGAINST)[0] in scenario.targets
+        name = scenario.name if runs_it else scenario.compared_with
         row = results.row(name, target) if name else None
         if row is None:
             continue
-        title = TARGETS[target].title
+        title = title_of(target)
         values = [run[metric.name] for run in row.runs if metric.name in run]
         text = format_cell(results, name, target, metric)
         if not values:
-            yield Bar(target, title, text)
+            yield Bar(_colour(target), title, text)
             continue
-        yield Bar(target, title, text, row.medians[metric.name], min(values), max(values))
+        yield Bar(_colour(target), title, text, row.medians[metric.name], min(values), max(values))
 
 
 def _growth(results: Results, scenario: Scenario) -> str:
     charts = []
     for metric in scenario.metrics:
         drawn = [
-            Curve(target, TARGETS[target].title, list(_points(results, scenario, target, metric)))
+            Curve(_colour(target), title_of(target), list(_points(results, scenario, target, metric)))
             for target in results.targets
         ]
         charts.append(
@@ -125,16 +134,18 @@ def _points(results: Results, scenario: Scenario, target: str, metric: Metric) -
 
 
 def _table(results: Results) -> str:
-    pairs = [pair for pair in PAIRS if set(pair) <= set(results.targets)]
-    titles = [TARGETS[target].title for target in results.targets]
-    titles += [f"{TARGETS[ours].title}<br>÷ {TARGETS[other].title}" for ours, other in pairs]
-    head = "".join(f"<th>{title}</th>" for title in ("", "", *titles))
-    body, before = [], ""
+    compared = references(results)
+    titles = ("", "", "", "median", "lowest to highest", *(f"÷ {reference_title(name)}" for name in compared))
+    head = "".join(f"<th>{title}</th>" for title in titles)
+    body, before = [], ("", "")
     for line in table_lines(results):
-        title, before = ("" if line.title == before else line.title), line.title
-        cells = [f"<td>{escape(line.cells.get(target, NOTHING))}</td>" for target in results.targets]
-        cells += [_ratio(line.ratios.get(pair, "")) for pair in pairs]
-        body.append(f"<tr><td>{escape(title)}</td><td>{escape(line.metric)}</td>{''.join(cells)}</tr>\n")
+        title = "" if line.title == before[0] else line.title
+        metric = "" if (line.title, line.metric) == before else line.metric
+        before = line.title, line.metric
+        texts = (title, metric, title_of(line.target), line.median, line.spread)
+        cells = [f"<td>{escape(text)}</td>" for text in texts]
+        cells += [_ratio(line.ratios.get(name, "")) for name in compared]
+        body.append(f"<tr>{''.join(cells)}</tr>\n")
     return (
         f"<section class=card><h2>All figures</h2><div class=scroll><table><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div></section>\n"
@@ -148,15 +159,20 @@ def _ratio(text: str) -> str:
 
 def _about(results: Results) -> str:
     items = [*results.machine.items(), *results.versions.items(), ("noise", describe_noise(results))]
-    items += [(TARGETS[name].title, f"left out: {reason}") for name, reason in results.skipped.items()]
+    items += [(title_of(name), f"left out: {reason}") for name, reason in results.skipped.items()]
     pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in items)
     problems = "".join(
-        f"<p class=bad>{escape(f'{row.name}, {TARGETS[row.target].title}: {problem}')}</p>"
+        f"<p class=bad>{escape(f'{row.name}, {title_of(row.target)}: {problem}')}</p>"
         for row in results.rows
         for problem in row.problems
     )
     wrong = f"<section class=card><h2>What went wrong</h2>{problems}</section>\n" if problems else ""
     return f"{wrong}<section class=card><h2>Measured on</h2><dl>{pairs}</dl></section>\n"
+
+
+def _colour(target: str) -> str:
+    """Return the class of a target in the style sheet: all other revisions have one colour."""
+    return "before" if AGAINST in target else target
 
 
 def _with_unit(metric: Metric) -> str:

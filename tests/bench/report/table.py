@@ -1,31 +1,49 @@
-"""The table that both the terminal and the page show. Pure."""
+"""The figures that both the terminal and the page show, a line for each. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tests.bench.compare import Ratio, ratio_of
+from tests.bench.metric import CPU_PER_TOKEN, MEMORY, Metric
 from tests.bench.results import Results
-from tests.bench.scenarios import CPU_PER_TOKEN, MEMORY, OTHERS, OURS, SCENARIOS, Metric, Scenario
+from tests.bench.scenarios import OTHERS, OURS, SCENARIOS, Scenario
+from tests.bench.targets import AGAINST, title_of
 
 NOTHING = "-"
-PAIRS = tuple((ours, other) for other in OTHERS for ours in OURS)
-"""Pairs of targets whose ratios are shown as columns."""
+REFERENCES = (*OTHERS, "sse")
+"""Targets whose figures the others are divided by."""
+
+BEFORE = "before"
+"""Stands for the same target of another revision."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the table: cells by target, ratios by pair of targets."""
+    """A figure of a target: the median of its runs, the lowest and the highest; its ratios to those of references."""
 
     scenario: Scenario
     title: str
     metric: str
-    cells: dict[str, str]
-    ratios: dict[tuple[str, str], str]
+    target: str
+    median: str
+    spread: str
+    ratios: Mapping[str, str]
 
 
 def table_lines(results: Results) -> list[Line]:
     """Return the lines of all scenarios that were run."""
     return [line for scenario in SCENARIOS for line in _lines_of_scenario(results, scenario)]
+
+
+def references(results: Results) -> list[str]:
+    """Return the references that were measured."""
+    against = [BEFORE] if any(AGAINST in target for target in results.targets) else []
+    return [*(name for name in REFERENCES if name in results.targets), *against]
+
+
+def reference_title(name: str) -> str:
+    """Return the title of a reference."""
+    return name if name == BEFORE else title_of(name)
 
 
 def format_figure(value: float | None, metric: Metric) -> str:
@@ -39,6 +57,15 @@ def format_cell(results: Results, row: str, target: str, metric: Metric) -> str:
     if value is None and metric.name.startswith("close_") and results.figure(row, target, "never_closed"):
         return "never"
     return format_figure(value, metric)
+
+
+def format_spread(results: Results, row: str, target: str, metric: Metric) -> str:
+    """Return the lowest and the highest value of the runs; of a single run, nothing."""
+    found = results.row(row, target)
+    values = [run[metric.name] for run in found.runs if metric.name in run] if found else []
+    if len(values) < 2:
+        return ""
+    return f"{min(values):,.{metric.digits}f} to {max(values):,.{metric.digits}f}"
 
 
 def describe_noise(results: Results) -> str:
@@ -57,29 +84,37 @@ def describe_noise(results: Results) -> str:
 
 def _lines_of_scenario(results: Results, scenario: Scenario) -> Iterator[Line]:
     for name in scenario.rows:
-        if not any(results.row(name, target) for target in scenario.targets):
-            continue
         title = scenario.title if len(scenario.rows) == 1 else f"{scenario.title}, {name.rpartition('-')[2]} streams"
         for metric in scenario.metrics:
-            yield Line(
-                scenario,
-                title,
-                metric.title,
-                {target: format_cell(results, name, target, metric) for target in results.targets},
-                _ratios(results, scenario, name, metric),
-            )
+            for target in results.targets:
+                median = format_cell(results, name, target, metric)
+                if median != NOTHING:
+                    spread = format_spread(results, name, target, metric)
+                    ratios = _ratios(results, scenario, name, metric, target)
+                    yield Line(scenario, title, metric.title, target, median, spread, ratios)
     yield from _own_ratios(results, scenario)
 
 
-def _ratios(results: Results, scenario: Scenario, name: str, metric: Metric) -> dict[tuple[str, str], str]:
-    if not metric.compared:
-        return {}
+def _ratios(results: Results, scenario: Scenario, name: str, metric: Metric, target: str) -> dict[str, str]:
     found = {}
-    for ours, other in PAIRS:
-        value = ratio_of(results, Ratio(name, metric.name, ours, other), scenario.compared_with or name)
-        if value is not None:
-            found[ours, other] = f"{value:.2f}"
+    for reference in references(results) if metric.compared else [BEFORE]:
+        other = _compared_target(results, target, reference)
+        other_row = scenario.compared_with or name if reference in OTHERS else name
+        value = ratio_of(results, Ratio(name, metric.name, target, other), other_row)
+        if value is not None and other != target:
+            found[reference] = f"{value:.2f}"
     return found
+
+
+def _compared_target(results: Results, target: str, reference: str) -> str:
+    """Return the target that a reference stands for, compared with this one; an empty string if there is none."""
+    base, at, revision = target.partition(AGAINST)
+    if reference == BEFORE:
+        return next((other for other in results.targets if other.startswith(f"{target}{AGAINST}")), "")
+    if reference in OTHERS:
+        return reference
+    # Our own targets are compared within a revision.
+    return f"{reference}{at}{revision}" if base in OURS else ""
 
 
 def _own_ratios(results: Results, scenario: Scenario) -> Iterator[Line]:
@@ -97,9 +132,7 @@ def _own_ratios(results: Results, scenario: Scenario) -> Iterator[Line]:
 def _own_ratio(
     results: Results, scenario: Scenario, title: str, metric: Metric, numerator: str, denominator: str
 ) -> Iterator[Line]:
-    cells = {}
     for target in results.targets:
         over, under = results.figure(numerator, target, metric.name), results.figure(denominator, target, metric.name)
-        cells[target] = f"{over / under:.2f}" if over is not None and under else NOTHING
-    if any(cell != NOTHING for cell in cells.values()):
-        yield Line(scenario, scenario.title, title, cells, {})
+        if over is not None and under:
+            yield Line(scenario, scenario.title, title, target, f"{over / under:.2f}", "", {})

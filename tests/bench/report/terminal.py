@@ -8,10 +8,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from tests.bench.compare import Change
-from tests.bench.report.table import NOTHING, PAIRS, describe_noise, table_lines
+from tests.bench.report.table import NOTHING, describe_noise, reference_title, references, table_lines
 from tests.bench.results import Results
-from tests.bench.scenarios import OTHERS
-from tests.bench.targets import TARGETS
+from tests.bench.targets import title_of
 
 COLOURS = {"better": "green", "worse": "bold red", "missing": "yellow", "new": "cyan", "same": ""}
 
@@ -46,29 +45,27 @@ def progress(console: Console, total: int) -> Iterator[Callable[[str], None]]:
 
 def show(console: Console, results: Results) -> None:
     """Print the table, the noise, and what was left out."""
-    others = [other for other in OTHERS if other in results.targets]
+    compared = references(results)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for target in results.targets:
-        table.add_column(TARGETS[target].title, justify="right", no_wrap=True)
-    for other in others:
-        table.add_column(f"SSE · WebSocket\n÷ {TARGETS[other].title}", justify="right", no_wrap=True, style="cyan")
-    before = ""
+    for title in ("", "", ""):
+        table.add_column(title, no_wrap=True)
+    table.add_column("median", justify="right", no_wrap=True)
+    table.add_column("lowest to highest", justify="right", no_wrap=True, style="dim")
+    for name in compared:
+        table.add_column(f"÷ {reference_title(name)}", justify="right", no_wrap=True, style="cyan")
+    scenario = metric = ""
     for line in table_lines(results):
-        title, before = ("" if line.title == before else line.title), line.title
-        cells = [line.cells.get(target, NOTHING) for target in results.targets]
-        other_ratios = [
-            " · ".join(line.ratios[pair] for pair in PAIRS if pair in line.ratios and pair[1] == other)
-            for other in others
-        ]
-        table.add_row(title, line.metric, *cells, *other_ratios)
+        shown_scenario = "" if line.title == scenario else line.title
+        shown_metric = "" if (line.title, line.metric) == (scenario, metric) else line.metric
+        scenario, metric = line.title, line.metric
+        ratios = [line.ratios.get(name, "") for name in compared]
+        table.add_row(shown_scenario, shown_metric, title_of(line.target), line.median, line.spread, *ratios)
     console.print(table)
     console.print(
         f"\nNoise: {describe_noise(results)}. {results.runs} runs in {results.seconds:.0f} s.", highlight=False
     )
     for name, reason in results.skipped.items():
-        console.print(f"Left out: {TARGETS[name].title}: {reason}", style="yellow", markup=False)
+        console.print(f"Left out: {title_of(name)}: {reason}", style="yellow", markup=False)
     show_problems(console, results)
 
 
@@ -76,7 +73,7 @@ def show_problems(console: Console, results: Results) -> None:
     """Print all problems."""
     for row in results.rows:
         for problem in row.problems:
-            console.print(f"{row.name}, {TARGETS[row.target].title}: {problem}", style="red", markup=False)
+            console.print(f"{row.name}, {title_of(row.target)}: {problem}", style="red", markup=False)
 
 
 def show_changes(console: Console, changes: list[Change], tolerance: float) -> None:
@@ -91,7 +88,7 @@ def show_changes(console: Console, changes: list[Change], tolerance: float) -> N
         table.add_row(
             ratio.row,
             ratio.figure,
-            f"{TARGETS[ratio.ours].title} ÷ {TARGETS[ratio.other].title}",
+            f"{title_of(ratio.ours)} ÷ {title_of(ratio.other)}",
             _number(change.before),
             _number(change.now),
             NOTHING if change.relative is None else f"{change.relative:+.0%}",

@@ -1,20 +1,13 @@
-"""A provider for benchmarks, as a process: OpenAI-compatible, and as cheap as Python allows.
+"""Connections, the streams on them, and the timer that paces all streams."""
 
-It streams what the model's name specifies (`messages.AnswerSpec`), and records each client that disconnects;
-`GET /stats` returns that. The first line that it prints holds its address.
-"""
-
-import argparse
 import asyncio
 import heapq
 import json
 import time
 from typing import cast
 
-import uvloop
-
 from tests.bench.messages import AnswerSpec, ProviderStats, to_document
-from tests.bench.open_files import raise_open_files
+from tests.bench.provider.apis import APIS, Answer
 
 NANOSECONDS = 1_000_000_000
 
@@ -22,33 +15,6 @@ HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
-PREFIX = (
-    b'data: {"id":"chatcmpl-%08d","object":"chat.completion.chunk","created":1735689600,"model":"bench","choices":['
-)
-ROLE = b'{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}\n\n'
-CONTENT = b'{"index":0,"delta":{"content":"'
-CONTENT_END = b'"},"logprobs":null,"finish_reason":null}]}\n\n'
-FINISH = b'{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]}\n\n'
-USAGE = b'],"usage":{"prompt_tokens":9,"completion_tokens":%d,"total_tokens":%d}}\n\n'
-DONE = b"data: [DONE]\n\n"
-
-
-def main() -> None:
-    """Serve until a signal arrives."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="default: any free port")
-    port: int = parser.parse_args().port
-    raise_open_files()
-    uvloop.run(_serve(port))
-
-
-async def _serve(port: int) -> None:
-    provider = Provider()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(provider), "127.0.0.1", port, backlog=4096
-    )
-    print(f"The provider listens on http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
-    await server.serve_forever()
 
 
 class Provider:
@@ -94,20 +60,18 @@ class Provider:
 class Stream:
     """An answer that is being streamed."""
 
-    def __init__(self, connection: "Connection", answer: AnswerSpec, number: int) -> None:
+    def __init__(self, connection: "Connection", spec: AnswerSpec, answer: Answer, number: int) -> None:
         self.number = number
         self.sent = 0
         self.is_finished = False
         self.is_blocked = False
         self._connection = connection
+        self._tokens = spec.tokens
         self._answer = answer
-        self._interval = answer.interval_ms * 1_000_000
-        prefix = PREFIX % number
-        self._prefix = prefix + CONTENT
-        self._fixed = len(self._prefix) + len(CONTENT_END)
-        connection.transport.write(HEAD + _chunk(prefix + ROLE))
-        self._due = time.monotonic_ns() + answer.first_ms * 1_000_000
-        if answer.first_ms:
+        self._interval = spec.interval_ms * 1_000_000
+        connection.transport.write(HEAD + b"".join(map(_chunk, answer.begin())))
+        self._due = time.monotonic_ns() + spec.first_ms * 1_000_000
+        if spec.first_ms:
             connection.provider.schedule(self, self._due)
         else:
             self.send_due()
@@ -118,7 +82,7 @@ class Stream:
         if self.is_finished or self.is_blocked:
             return
         self._write_token()
-        if self.sent == self._answer.tokens:
+        if self.sent == self._tokens:
             self._finish()
         elif self._interval:
             now = time.monotonic_ns()
@@ -132,19 +96,14 @@ class Stream:
     def _write_token(self) -> None:
         """Write one token, in its own packet as providers do: joined tokens would be cheaper to forward."""
         mark = b"@%d.%d.%d@" % (time.monotonic_ns(), self.sent, self.number)
-        self._connection.transport.write(
-            b"%x\r\n%b%b%b\r\n" % (self._fixed + len(mark), self._prefix, mark, CONTENT_END)
-        )
+        self._connection.transport.write(_chunk(self._answer.token(mark, self.sent)))
         self.sent += 1
         self._connection.provider.stats.tokens += 1
 
     def _finish(self) -> None:
         self.is_finished = True
         self._connection.provider.stats.completed += 1
-        prefix, tokens = PREFIX % self.number, self._answer.tokens
-        self._connection.transport.write(
-            b"".join(map(_chunk, (prefix + FINISH, prefix + USAGE % (tokens, tokens + 9), DONE))) + b"0\r\n\r\n"
-        )
+        self._connection.transport.write(b"".join(map(_chunk, self._answer.end(self._tokens))) + b"0\r\n\r\n")
         self._connection.on_stream_finished()
 
 
@@ -206,22 +165,24 @@ class Connection(asyncio.Protocol):
         if len(rest) < length:
             return
         body, self._received = rest[:length], rest[length:]
-        if head.startswith(b"POST /v1/chat/completions "):
-            self._start_stream(body)
-        elif head.startswith(b"GET /stats "):
+        method, path = head.split(b" ", 2)[:2]
+        if method == b"POST" and path in APIS:
+            self._start_stream(APIS[path], body)
+        elif path == b"/stats":
             self._respond(b"200 OK", json.dumps(to_document(self.provider.stats)).encode())
         else:
             self._respond(b"404 Not Found", b'{"error":{"message":"unknown path"}}')
 
-    def _start_stream(self, body: bytes) -> None:
+    def _start_stream(self, api: type[Answer], body: bytes) -> None:
         try:
-            answer = AnswerSpec.from_model_name(json.loads(body)["model"])
+            spec = AnswerSpec.from_model_name(json.loads(body)["model"])
         except (ValueError, KeyError, TypeError) as error:
             refusal = json.dumps({"error": {"message": str(error), "type": "invalid_request_error"}})
             self._respond(b"400 Bad Request", refusal.encode())
             return
         self.provider.stats.running += 1
-        stream = Stream(self, answer, self.provider.next_number())
+        number = self.provider.next_number()
+        stream = Stream(self, spec, api(number), number)
         if not stream.is_finished:
             self._stream = stream
 
@@ -237,7 +198,3 @@ def _content_length(head: bytes) -> int:
         if name.lower() == b"content-length":
             return int(value)
     return 0
-
-
-if __name__ == "__main__":
-    main()
