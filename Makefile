@@ -80,7 +80,7 @@ coverage: $(VENV)/test programs $(TEST_CLIENTS) ## run all tests and list the li
 architecture: $(VENV)/test ## count packages, layers and imports, and list the longest modules, classes and functions (REVISION=)
 	@$(BIN)/python -m tests.architecture $(if $(REVISION),--revision $(REVISION))
 
-bench: $(VENV)/bench ## measure the cost of streaming, compared with Express and nginx; 11 minutes (BENCH="--runs 1" for fewer)
+bench: $(VENV)/bench ## measure the cost of streaming, beside nginx, Express, LiteLLM; 20 minutes (BENCH="--runs 1", "--against main")
 	$(BIN)/python -m tests.bench $(BENCH)
 
 bench-quick: $(VENV)/bench ## run the same loads, small and without figures: nothing lost, duplicated or sent past a fence

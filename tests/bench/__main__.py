@@ -1,15 +1,18 @@
-"""Run the benchmark, or compare its results with earlier ones: `python -m tests.bench [compare]`."""
+"""Run the benchmark, compare its results with earlier ones, or write them into the documentation.
+
+`python -m tests.bench`, `python -m tests.bench compare`, `python -m tests.bench table`.
+"""
 
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from tests.bench.commands import compare, run
+from tests.bench.commands import compare, run, table
 from tests.bench.results import UnreadableError
 from tests.bench.revisions import RevisionError
 
-COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {"compare": compare.main}
+COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {"compare": compare.main, "table": table.main}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -171,7 +171,6 @@ SCENARIOS = (
         (MEMORY_PER_STREAM,),
         (Shape(2000, 2000, AnswerSpec(5, interval_ms=1000), ramp_seconds=3.0),),
         (Shape(100, 100, AnswerSpec(3, interval_ms=200), ramp_seconds=0.2),),
-        targets=(*STREAMS, POLL),
     ),
     Scenario(
         "leave",
@@ -211,6 +210,7 @@ SCENARIOS = (
             Shape(10, 10, AnswerSpec(8, interval_ms=50)),
             Shape(100, 100, AnswerSpec(8, interval_ms=50), ramp_seconds=0.2),
         ),
+        targets=(*NATIVE, *OTHERS),
     ),
     Scenario(
         "start-up",

@@ -1,0 +1,24 @@
+"""Write the tables of the documentation from results, by default from the baseline."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.bench.commands.files import BASELINE
+from tests.bench.processes import CHECKOUT
+from tests.bench.report.markdown import fill
+from tests.bench.results import load
+
+PAGES: Final = (CHECKOUT / "docs" / "performance.md", CHECKOUT / "README.md")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the pages; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench table", description=__doc__)
+    parser.add_argument("file", type=Path, nargs="?", default=BASELINE, metavar="FILE", help="default %(default)s")
+    results = load(parser.parse_args(arguments).file)
+    for page in PAGES:
+        page.write_text(fill(page.read_text("utf-8"), results), "utf-8")
+        print(f"Written: {page}")
+    return 0
