@@ -86,6 +86,10 @@ bench: $(VENV)/bench ## measure the cost of streaming, beside nginx, Express, Li
 bench-quick: $(VENV)/bench ## run the same loads, small and without figures: nothing lost, duplicated or sent past a fence
 	$(BIN)/python -m tests.bench --quick $(BENCH)
 
+.PHONY: viewers
+viewers: $(VENV)/bench ## measure one process with 10,000 viewers; 8 minutes (VIEWERS="--viewers 2000", VIEWERS=--write for the page)
+	$(BIN)/python -m tests.bench.viewers $(VIEWERS)
+
 bench-compare: $(VENV)/bench ## compare the last results with docs/bench/baseline.json (BENCH=--store makes them the baseline)
 	$(BIN)/python -m tests.bench compare $(BENCH)
 

@@ -5,18 +5,25 @@ from typing import Literal
 
 Framing = Literal["sse", "websocket", "poll"]
 
+BENCH, HELD = "bench", "held"
+"""First words of the names of models."""
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerSpec:
-    """The answer that the provider is to stream. It is encoded in the model's name, which every target passes on."""
+    """The answer that the provider is to stream. It is encoded in the model's name, which every target passes on.
+
+    One that is `held` begins when the provider is told to release what it holds.
+    """
 
     tokens: int
     interval_ms: int = 0
     first_ms: int = 0
+    held: bool = False
 
     def model_name(self) -> str:
         """Encode it as a model's name."""
-        return f"bench-{self.tokens}-{self.interval_ms}-{self.first_ms}"
+        return f"{HELD if self.held else BENCH}-{self.tokens}-{self.interval_ms}-{self.first_ms}"
 
     @classmethod
     def from_model_name(cls, name: str) -> "AnswerSpec":
@@ -26,10 +33,11 @@ class AnswerSpec:
             ValueError: the name has another form.
         """
         word, *numbers = name.split("-")
-        if word != "bench" or len(numbers) != 3:
+        if word not in {BENCH, HELD} or len(numbers) != 3:
             message = f"{name!r} is not bench-<tokens>-<interval ms>-<first ms>"
             raise ValueError(message)
-        return cls(*map(int, numbers))
+        tokens, interval_ms, first_ms = map(int, numbers)
+        return cls(tokens, interval_ms, first_ms, word == HELD)
 
 
 @dataclass(frozen=True, slots=True)

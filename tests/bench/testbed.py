@@ -73,8 +73,8 @@ class Testbed:
         return Outcome(shape, tally, self._wait_until_idle()), usage, used
 
     def _start_and_view(self, target: Target, shape: Shape) -> Request:
-        started = _post(self.server.port, "/api/generations", target.request(shape.answer))
-        return view_request(target.request(shape.answer).framing, str(started["id"]))
+        request = target.request(shape.answer)
+        return view_request(request.framing, start_generation(self.server.port, request))
 
     def _run_load(self, plan: Plan, meter: Meter | None) -> Tally:
         deadline = time.monotonic() + plan.timeout_seconds + EXTRA_SECONDS
@@ -136,15 +136,15 @@ def _plan(port: int, request: Request, shape: Shape) -> Plan:
     )
 
 
-def _post(port: int, path: str, request: Request) -> dict[str, object]:
+def start_generation(port: int, request: Request) -> str:
+    """Start the generation of a request without reading it; return its id."""
     start = json.loads(request.body or request.first)
     start.pop("type", None)
     post = urllib.request.Request(
-        f"http://127.0.0.1:{port}{path}",
+        f"http://127.0.0.1:{port}/api/generations",
         data=json.dumps(start).encode(),
         headers={"Content-Type": "application/json"},
         method="POST",
     )
     with urllib.request.urlopen(post, timeout=10) as response:
-        started: dict[str, object] = json.load(response)
-        return started
+        return str(json.load(response)["id"])

@@ -22,6 +22,7 @@ class Provider:
 
     def __init__(self) -> None:
         self.stats = ProviderStats()
+        self._held: list[Stream] = []
         self._due: list[tuple[int, int, Stream]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._is_running = False
@@ -30,6 +31,16 @@ class Provider:
         """Return a number for a new stream."""
         self.stats.started += 1
         return self.stats.started
+
+    def hold(self, stream: "Stream") -> None:
+        """Keep a stream that has not begun, until `release`."""
+        self._held.append(stream)
+
+    def release(self) -> None:
+        """Begin all streams that are held, evenly spread over their interval: clients do not ask at the same moment."""
+        held, self._held = self._held, []
+        for number, stream in enumerate(held):
+            stream.begin(number / len(held))
 
     def schedule(self, stream: "Stream", at: int) -> None:
         """Schedule the next token of a stream.
@@ -71,10 +82,17 @@ class Stream:
         self._interval = spec.interval_ms * 1_000_000
         connection.transport.write(HEAD + b"".join(map(_chunk, answer.begin())))
         self._due = time.monotonic_ns() + spec.first_ms * 1_000_000
-        if spec.first_ms:
+        if spec.held:
+            connection.provider.hold(self)
+        elif spec.first_ms:
             connection.provider.schedule(self, self._due)
         else:
             self.send_due()
+
+    def begin(self, phase: float) -> None:
+        """Schedule the first token of a stream that was held, after this share of its interval."""
+        self._due = time.monotonic_ns() + int(phase * self._interval) + 1
+        self._connection.provider.schedule(self, self._due)
 
     def send_due(self) -> None:
         """Write the token that is due, unless the client is gone or does not read."""
@@ -170,6 +188,9 @@ class Connection(asyncio.Protocol):
             self._start_stream(APIS[path], body)
         elif path == b"/stats":
             self._respond(b"200 OK", json.dumps(to_document(self.provider.stats)).encode())
+        elif head.startswith(b"GET /release "):
+            self.provider.release()
+            self._respond(b"200 OK", b"{}")
         else:
             self._respond(b"404 Not Found", b'{"error":{"message":"unknown path"}}')
 
