@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from gateway.protocol.errors import Failed
 from gateway.protocol.events import Chunk, Usage
-from gateway.upstreams.base import NEVER_READ, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.base import NEVER_READ, FastPath, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from gateway.upstreams.documents import DocumentRequest
 
 
@@ -121,6 +121,9 @@ class _ScriptedResponse:
                     # The exception refers to this frame, which must not refer to it: a reference cycle.
                     del events
             on_events(events)
+
+    def use_fast_path(self, fast_path: FastPath) -> None:
+        pass
 
     def stop(self) -> None:
         self._stopped = True

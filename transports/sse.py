@@ -54,7 +54,11 @@ class EventStream:
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Return the frame of one entry; its id is the position."""
-        kind, position = entry.kind, b"%b:%d" % (generation_id.encode(), entry.last)
+        kind = entry.kind
+        if kind is Chunk and not self.says_retry:
+            # As `event_frame`, without a look for line breaks: the JSON of a text has none.
+            return b"data: %b\nid: %b:%d\n\n" % (entry.data, generation_id.encode(), entry.last)
+        position = b"%b:%d" % (generation_id.encode(), entry.last)
         name = b"" if kind is Chunk else kind.type.encode()
         return event_frame(entry.data, name, position, RETRY_MS if kind is Accepted or self.says_retry else None)
 

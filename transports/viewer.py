@@ -9,7 +9,7 @@ from gateway.api.services import Services
 from gateway.clock import RestartableTimer
 from gateway.generation.event_log import Entry, EventLog, merge
 from gateway.generation.generation import Generation
-from gateway.protocol.events import Part, Verbatim
+from gateway.protocol.events import Chunk, Part, Reasoning, Verbatim
 from gateway.protocol.position import not_reached
 
 MAX_SINGLE_ENTRIES: Final = 16
@@ -204,9 +204,36 @@ class Viewer:
         self.stop()
 
     def _on_append(self, cursor: _Cursor) -> None:
-        self._pending[cursor] = None
-        if self._writable:
-            self._flush()
+        """Write what was appended. This runs for each chunk: most often one text event, and nothing waits before it."""
+        log = cursor.log
+        entry = log.entries[-1]
+        kind = entry.kind
+        if not self._writable or entry.first != cursor.seq + 1 or not (kind is Chunk or kind is Reasoning):
+            self._pending[cursor] = None
+            if self._writable:
+                self._flush()
+            return
+        try:
+            if log.is_shared and self._connection.framing:
+                frame = self._shared_frame(log, entry)
+            else:
+                frame = self._connection.frame(log.generation_id, entry)
+            cursor.seq = entry.last
+            if frame:
+                self.sent_bytes += len(frame)
+                self._writable = self._connection.write((frame,))
+                self._last_write = log.written_at = self._clock.now()
+        except Exception as error:  # noqa: BLE001 - as in `_flush`
+            self.fail(error)
+
+    def _shared_frame(self, log: EventLog, entry: Entry) -> bytes:
+        """Return the frame of the newest entry, which viewers side by side share: one of them makes it."""
+        framing = self._connection.framing
+        cached = log.frames.get(framing)
+        if cached is None or cached[0] != entry.first - 1 or cached[1] != entry.last:
+            frames = [self._connection.frame(log.generation_id, entry)]
+            cached = log.frames[framing] = (entry.first - 1, entry.last, frames)
+        return cached[2][0]
 
     def _write(self, cursor: _Cursor) -> None:
         log = cursor.log

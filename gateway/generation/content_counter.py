@@ -35,13 +35,13 @@ class ContentCounter:
     of the provider, which another upstream that continues the text would not know.
     """
 
-    __slots__ = ("_last", "chars", "chunks", "is_only_text", "limit", "size", "text_bytes", "verbatim_bytes")
+    __slots__ = ("chars", "chunks", "is_only_text", "last", "limit", "size", "text_bytes", "verbatim_bytes")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.chunks = self.chars = self.size = self.text_bytes = self.verbatim_bytes = 0
         self.is_only_text = True
-        self._last: object = None
+        self.last: object = None
         """What the next event must equal to be joined: the kind of a text, the index of a tool call's arguments."""
 
     def start_text(self) -> None:
@@ -54,7 +54,7 @@ class ContentCounter:
         This runs for each read from a provider: the counts are kept in local variables, and stored once.
         """
         size, text_bytes, chunks, chars = self.size, self.text_bytes, self.chunks, self.chars
-        last, is_only_text, verbatim_bytes = self._last, self.is_only_text, self.verbatim_bytes
+        last, is_only_text, verbatim_bytes = self.last, self.is_only_text, self.verbatim_bytes
         for item in content:
             if type(item) is Verbatim:
                 verbatim_bytes += FRAME_BYTES + len(item)
@@ -91,5 +91,5 @@ class ContentCounter:
             return None
         added = text_bytes - self.text_bytes
         self.size, self.text_bytes, self.chunks, self.chars = size, text_bytes, chunks, chars
-        self._last, self.is_only_text, self.verbatim_bytes = last, is_only_text, verbatim_bytes
+        self.last, self.is_only_text, self.verbatim_bytes = last, is_only_text, verbatim_bytes
         return added

@@ -6,11 +6,14 @@ behind, and in the log itself once it holds more entries than it should. The arg
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from operator import attrgetter
+from typing import Final
 
 from gateway.generation.log_entries import MERGED_BYTES, Entry, before, merge, split
 from gateway.protocol.events import (
     TERMINAL,
+    TEXT_PREFIX,
     Chunk,
     Event,
     Gap,
@@ -34,6 +37,9 @@ is used twice.
 
 _LAST = attrgetter("last")
 
+_new_entry: Final[Callable[[tuple[object, ...]], Entry]] = partial(tuple.__new__, Entry)
+"""Returns an entry with these fields, without the call in Python that a named tuple's class is."""
+
 
 class EventLog:
     """Events numbered 1, 2, 3 …, for any number of readers.
@@ -53,16 +59,19 @@ class EventLog:
         """The frames of parts, by framing and sequence number: all readers share them, as long as there are any."""
         self.written_at = 0.0
         """When something of it was last written to a reader, in seconds of the gateway's clock."""
+        self.is_shared = False
+        """It has several readers."""
         self._max_entries = max_entries
         self.on_append: Callable[[], None] | None = None
         """Called before the readers: what stores the log beyond this process."""
-        self._entries: list[Entry] = []
+        self.entries: list[Entry] = []
+        """What is held, for reading."""
         self._gaps: list[tuple[int, int]] = []
         """First and last of the numbers that no event has, because an owner was lost."""
         self._listeners: dict[Callable[[], None], None] = {}
         self._held: list[tuple[Event | TextBatch | None, bytes | None]] | None = None
         """What was appended while the log is held."""
-        self._is_closed = False
+        self.is_closed = False
         """It has ended, or is held."""
 
     def append(self, event: Event) -> None:
@@ -88,7 +97,7 @@ class EventLog:
 
     def add(self, added: Event | TextBatch, verbatim: bytes | None = None) -> None:
         """Append without calling the readers; nothing may follow a terminal event."""
-        if self._is_closed:
+        if self.is_closed:
             self._add_to_closed(added, verbatim)
             return
         event, ends = (added.text, added.ends) if isinstance(added, TextBatch) else (added, ())
@@ -96,25 +105,40 @@ class EventLog:
         first = self.last + 1
         self.last += len(ends) or 1
         other = None if kind is Chunk or kind is Reasoning or kind is Part or is_delta(event) else event
-        self._entries.append(Entry(first, self.last, kind, data, ends, other, verbatim))
+        self.entries.append(Entry(first, self.last, kind, data, ends, other, verbatim))
         if kind in TERMINAL:
-            self.ended = self._is_closed = True
-        if len(self._entries) > self._max_entries:
+            self.ended = self.is_closed = True
+        if len(self.entries) > self._max_entries:
             self._shorten()
 
+    def append_text(self, kind: type[Chunk | Reasoning], string: bytes, verbatim: bytes | None) -> None:
+        """Append one text event to a log that is not closed, and call the readers; for the fast path of a token.
+
+        `string` is its content as `encode` would write it, a JSON string.
+        """
+        seq = self.last = self.last + 1
+        entries = self.entries
+        entries.append(_new_entry((seq, seq, kind, b"%b%b}" % (TEXT_PREFIX[kind], string), (), None, verbatim)))
+        if len(entries) > self._max_entries:
+            self._shorten()
+        if self.on_append is not None:
+            self.on_append()
+        for listener in tuple(self._listeners):
+            listener()
+
     def _shorten(self) -> None:
-        self._join_oldest(len(self._entries) // 2)
-        if len(self._entries) > self._max_entries * 3 // 4:
+        self._join_oldest(len(self.entries) // 2)
+        if len(self.entries) > self._max_entries * 3 // 4:
             # Little could be joined (parallel tool calls, say): do not try again at each append.
             self._max_entries *= 2
 
     def _add_verbatim(self, data: bytes) -> None:
         """Append data of the provider from which no content was read."""
-        if self._is_closed:
+        if self.is_closed:
             self._add_to_closed(None, data)
             return
         self.last += 1
-        self._entries.append(Entry(self.last, self.last, Verbatim, b"", verbatim=data))
+        self.entries.append(Entry(self.last, self.last, Verbatim, b"", verbatim=data))
 
     def _add_to_closed(self, added: Event | TextBatch | None, verbatim: bytes | None) -> None:
         if self._held is None:
@@ -135,11 +159,11 @@ class EventLog:
             entry = split(entry, self.last)
         if entry.first > self.last + 1:
             self._gaps.append((self.last + 1, entry.first - 1))
-        self._entries.append(entry)
+        self.entries.append(entry)
         self.last = entry.last
         if entry.kind in TERMINAL:
-            self.ended = self._is_closed = True
-        elif len(self._entries) > self._max_entries:
+            self.ended = self.is_closed = True
+        elif len(self.entries) > self._max_entries:
             self._shorten()
         return entry
 
@@ -155,13 +179,13 @@ class EventLog:
 
         A reader that has seen what is dropped then gets a `gap` with the text that is kept.
         """
-        kept = bisect_right(self._entries, seq, key=_LAST)
-        if kept < len(self._entries) and self._entries[kept].first <= seq:
-            self._entries[kept] = before(self._entries[kept], seq)
+        kept = bisect_right(self.entries, seq, key=_LAST)
+        if kept < len(self.entries) and self.entries[kept].first <= seq:
+            self.entries[kept] = before(self.entries[kept], seq)
             kept += 1
-        del self._entries[kept:]
+        del self.entries[kept:]
         self.last, self._held = seq, None
-        self.ended = self._is_closed = bool(self._entries) and self._entries[-1].is_end
+        self.ended = self.is_closed = bool(self.entries) and self.entries[-1].is_end
         self._gaps = [gap for gap in self._gaps if gap[1] < seq]
         self.frames.clear()
         self.part_frames.clear()
@@ -177,11 +201,11 @@ class EventLog:
         Nothing that can be read changes meanwhile.
         """
         if self._held is None:
-            self._held, self._is_closed = [], True
+            self._held, self.is_closed = [], True
 
     def release(self) -> None:
         """Append what was held, and call the readers."""
-        held, self._held, self._is_closed = self._held, None, self.ended
+        held, self._held, self.is_closed = self._held, None, self.ended
         for added, verbatim in held or ():
             if added is not None:
                 self.add(added, verbatim)
@@ -204,7 +228,7 @@ class EventLog:
         """Return the entries after a sequence number, in order."""
         if seq >= self.last:
             return ()
-        entries = self._entries
+        entries = self.entries
         if entries[-1].first == seq + 1:
             # The position of a reader that keeps up: no search.
             return entries[-1:]
@@ -234,7 +258,7 @@ class EventLog:
     def _text_until(self, seq: int) -> str:
         """Return the text of the revision that a number belongs to, as far as it comes before that number."""
         pieces: list[str] = []
-        for entry in reversed(self._entries):
+        for entry in reversed(self.entries):
             if entry.first >= seq:
                 continue
             if entry.kind is Chunk:
@@ -246,10 +270,12 @@ class EventLog:
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each append, until it is unsubscribed."""
         self._listeners[listener] = None
+        self.is_shared = len(self._listeners) > 1
 
     def unsubscribe(self, listener: Callable[[], None]) -> None:
         """Remove a listener; an unknown one is ignored."""
         self._listeners.pop(listener, None)
+        self.is_shared = len(self._listeners) > 1
         if not self._listeners:
             self.part_frames.clear()
             self.frames.clear()
@@ -261,11 +287,11 @@ class EventLog:
 
     def compact(self) -> None:
         """Join all text that can be joined: from now on the log is read seldom."""
-        self._join_oldest(len(self._entries))
+        self._join_oldest(len(self.entries))
         self.frames.clear()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def _join_oldest(self, count: int) -> None:
-        self._entries[:count] = merge(self._entries[:count], with_ends=True)
+        self.entries[:count] = merge(self.entries[:count], with_ends=True)

@@ -108,7 +108,7 @@ class Generation(SharedGeneration):
                 self._timing.first_content_at = now
             self.has_content = True
             self._move(Trigger.CONTENT)
-        added = self._counter.add(content)
+        added = self.counter.add(content)
         if added is not None:
             if self.current_attempt is not None:
                 self.current_attempt.text_bytes += added
@@ -120,7 +120,7 @@ class Generation(SharedGeneration):
         raise Failed(Code.OUTPUT_LIMIT, message)
 
     def _fits(self, event: Content | Verbatim) -> bool:
-        added = self._counter.add((event,))
+        added = self.counter.add((event,))
         if added is not None and self.current_attempt is not None:
             self.current_attempt.text_bytes += added
         return added is not None
@@ -145,7 +145,7 @@ class Generation(SharedGeneration):
         if self._state_after(Trigger.FINISHED) is not State.COMPLETE:
             self._move(Trigger.FINISHED)
             return
-        if held and self._counter.add(held) is not None:
+        if held and self.counter.add(held) is not None:
             self.log.extend(held)
         attempt, bill = self.current_attempt, (*self._bill(), self.metrics(now))
         end = Complete(None, *bill) if attempt is None else Complete(attempt.finish_reason, *bill, attempt.response)
@@ -237,14 +237,14 @@ class Generation(SharedGeneration):
         self.revision += 1
         self.prompt_version += 1
         self.has_content = False
-        self._counter.start_text()
+        self.counter.start_text()
         self._append(Revision(self.revision, revise.feedback_id, milliseconds(now - revise.read_at)))
 
     def _announce(self, attempt: Attempt) -> None:
         if attempt.revision > self.revision:
             # Failover: the upstream before it died, and this one can't continue its text.
             self.revision = attempt.revision
-            self._counter.start_text()
+            self.counter.start_text()
             self._append(Revision(self.revision, None, None, "failover"))
         self._announced_attempt, self.provider = attempt, attempt.provider
         self._append(Start(attempt.provider, attempt.upstream_model, attempt.number, self.revision))

@@ -88,13 +88,13 @@ class GenerationBase:
     """The request as the client sent it; b"" if it came in our own protocol."""
     _metadata: bytes = field(init=False)
     _timing: Timing = field(init=False)
-    _counter: ContentCounter = field(init=False)
+    counter: ContentCounter = field(init=False)
     _feedback: FeedbackNotes = field(init=False, default_factory=FeedbackNotes)
     _stop: StopRequest | None = field(init=False, default=None)
     _revise: ReviseRequest | None = field(init=False, default=None)
 
     def __post_init__(self, request: StartRequest | None, accepted_at: float, verbatim: VerbatimRequest | None) -> None:
-        self._counter, self._timing = ContentCounter(self.output_limit), Timing(accepted_at)
+        self.counter, self._timing = ContentCounter(self.output_limit), Timing(accepted_at)
         self.log = EventLog(self.id)
         if request is None:
             # Restored: its events are replayed.
@@ -144,7 +144,7 @@ class GenerationBase:
     @property
     def is_only_text(self) -> bool:
         """Return True if another upstream can continue the present text; see `ContentCounter`."""
-        return self._counter.is_only_text
+        return self.counter.is_only_text
 
     @property
     def is_stop_requested(self) -> bool:
@@ -159,7 +159,7 @@ class GenerationBase:
     @property
     def size(self) -> int:
         """Return the memory that is counted for it, in UTF-8 bytes: content with framing, feedback and metadata."""
-        return self._counter.size + self._counter.verbatim_bytes + self._feedback.size + len(self._metadata)
+        return self.counter.size + self.counter.verbatim_bytes + self._feedback.size + len(self._metadata)
 
     def usage(self) -> Usage:
         """Return the usage of all attempts."""
@@ -181,7 +181,7 @@ class GenerationBase:
         """Return the measurements up to now, or up to its end."""
         if self.end is not None and self.end.metrics is not None:
             return self.end.metrics
-        return self._timing.metrics(self.request_id, self._counter, len(self.attempts), self.revision, now)
+        return self._timing.metrics(self.request_id, self.counter, len(self.attempts), self.revision, now)
 
     def moments(self, shift: float) -> tuple[float, float | None, float | None]:
         """Return when it was accepted, admitted, and brought its first content, `shift` seconds later."""

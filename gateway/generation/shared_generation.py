@@ -117,7 +117,7 @@ class SharedGeneration(GenerationBase):
         self.state, self.end, self._stop, self._revise = State.QUEUED, None, None, None
         self.revision, self.prompt_version, self.has_content, self.provider = 1, 1, False, None
         self.current_attempt = self._announced_attempt = None
-        self._counter, self._feedback = ContentCounter(self.output_limit), FeedbackNotes()
+        self.counter, self._feedback = ContentCounter(self.output_limit), FeedbackNotes()
         self._timing.first_content_at = self._timing.ended_at = None
         for attempt in self.attempts:
             attempt.text_bytes = 0
@@ -169,7 +169,7 @@ class SharedGeneration(GenerationBase):
             case Revision(revision):
                 self.state, self.revision, self.has_content = State.CONNECTING, revision, False
                 self.prompt_version += 1
-                self._counter.start_text()
+                self.counter.start_text()
             case Complete() | Interrupted() | Error() as end:
                 self.state, self.end, self._timing.ended_at = STATE_AFTER[type(end)], end, now
             case SignedReasoning():
@@ -188,7 +188,7 @@ class SharedGeneration(GenerationBase):
             event = entry.event
             is_batch = isinstance(event, Chunk | Reasoning) and entry.ends
             content.append(TextBatch(event, entry.ends) if is_batch else event)  # type: ignore[arg-type]
-        added = self._counter.add(content)
+        added = self.counter.add(content)
         if added is not None and self.current_attempt is not None:
             self.current_attempt.text_bytes += added
 

@@ -17,6 +17,7 @@ from gateway.generation.attempt import Attempt
 from gateway.generation.continuation import Continuation
 from gateway.generation.generation import Generation
 from gateway.pipeline.budget_meter import BudgetMeter
+from gateway.pipeline.fast_path import TextFastPath
 from gateway.pipeline.upstream_call import UpstreamCall
 from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.errors import Failed
@@ -142,6 +143,7 @@ class HedgedCall:
             if other is not call:
                 other.cancel_loser()
         self._generation.on_winner(call.attempt)
+        call.use_fast_path(TextFastPath(call, self._generation, self._meter, self._chunk_times))
 
     async def _race(self, call: UpstreamCall, hedge_after: float) -> None:
         """Run a call and, if no content comes for `hedge_after` seconds, a second one to another target."""

@@ -16,7 +16,7 @@ from gateway.routing.breaker import Circuit
 from gateway.routing.route import REQUEST_FAULTS
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Watchdog
-from gateway.upstreams.base import NEVER_READ, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.base import NEVER_READ, FastPath, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from gateway.upstreams.errors.failures import FAILURE_EVENTS
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,6 @@ class UpstreamCall:
 
     __slots__ = (
         *(
-            "_clock",
             "_continuation",
             "_end_answer",
             "_given_up",
@@ -66,8 +65,8 @@ class UpstreamCall:
             "_request",
             "_started_at",
         ),
-        *("_stop_waiting", "_timer", "_watchdog", "attempt", "complete", "failure", "held", "is_over"),
-        "target",
+        *("_stop_waiting", "_timer", "_use_fast_path", "attempt", "clock", "complete", "failure", "held", "is_over"),
+        *("target", "watchdog"),
     )
 
     def __init__(
@@ -84,7 +83,7 @@ class UpstreamCall:
     ) -> None:
         self.target = target
         self.attempt = attempt
-        self._clock = clock
+        self.clock = clock
         self.failure: Failed | None = None
         self._reads = NEVER_READ
         self.complete = self.is_over = False
@@ -95,10 +94,11 @@ class UpstreamCall:
         self._continuation = continuation
         self._probe = probe
         self._started_at = attempt.times.started = clock.now()
-        self._watchdog = Watchdog(target.limits, first_call_at, self._started_at)
+        self.watchdog = Watchdog(target.limits, first_call_at, self._started_at)
         self._timer = RestartableTimer(clock)
         self._stop_waiting: Callable[[], None] | None = None
         """Ends at once what `run` waits for. `run` sets it before it checks `is_over`: no cancellation is missed."""
+        self._use_fast_path: Callable[[FastPath], None] | None = None
         self._end_answer: Callable[[], None] | None = None
         """Ends the response after the provider's end mark."""
         self._recorded = self._given_up = self._released = self._has_content = False
@@ -129,8 +129,20 @@ class UpstreamCall:
     def cancel_loser(self) -> None:
         """Cancel the call because another one has won the race; the wait for it enters its latency."""
         if not self.is_over:
-            self.target.latency.add_timeout(self._clock.now() - self._started_at)
+            self.target.latency.add_timeout(self.clock.now() - self._started_at)
             self.cancel("lost")
+
+    def use_fast_path(self, fast_path: FastPath) -> None:
+        """Pass further reads to a fast path first."""
+        if self._use_fast_path is not None:
+            self._use_fast_path(fast_path)
+
+    @property
+    def takes_plain_text(self) -> bool:
+        """Return True if text needs no more than to be recorded as the last content: no limit or join depends on it."""
+        watchdog = self.watchdog
+        is_plain = watchdog.is_streaming and not watchdog.end_marked and not watchdog.limits.min_chars_per_second
+        return is_plain and not self._holds_back and not self.is_over
 
     def abandon(self, failure: Failed) -> None:
         """Release what the call holds without making it."""
@@ -158,7 +170,7 @@ class UpstreamCall:
         if attempt.ended is None:
             attempt.ended = "cancelled" if failure is None else failure.code.value
         if was_made:
-            attempt.times.ended = self._clock.now()
+            attempt.times.ended = self.clock.now()
         self._listener.on_released(self)
 
     async def _stream(self) -> None:
@@ -167,7 +179,8 @@ class UpstreamCall:
             return
         try:
             self._stop_waiting, self._end_answer = response.stop, response.complete
-            if isinstance(self._clock, SystemClock):
+            self._use_fast_path = response.use_fast_path
+            if isinstance(self.clock, SystemClock):
                 # A clock that tests move by hand has another time.
                 self._reads = response.reads
             # A cancellation in the turn of the event loop in which the headers came finds `open` done: its scope has
@@ -177,7 +190,7 @@ class UpstreamCall:
                 self._listener.on_opened(self)
                 await response.stream(self._on_events)
             if not self.is_over:
-                self._finish(self._clock.now())
+                self._finish(self.clock.now())
         finally:
             await response.close()
 
@@ -188,7 +201,7 @@ class UpstreamCall:
             if not self.is_over and self._request is not None:
                 response = await self.target.upstream.open(self._request)
                 self._request = None
-                self.attempt.opened, self.attempt.times.opened = True, self._clock.now()
+                self.attempt.opened, self.attempt.times.opened = True, self.clock.now()
                 return response
         return None
 
@@ -197,7 +210,7 @@ class UpstreamCall:
         if self.is_over:
             return
         # What came is as old as its read: decoding it is the gateway's own delay.
-        watchdog, now = self._watchdog, self._reads.read_at or self._clock.now()
+        watchdog, now = self.watchdog, self._reads.read_at or self.clock.now()
         content: list[Content | TextBatch | Verbatim] = []
         has_content, end_marked = False, watchdog.end_marked
         for event in events:
@@ -247,7 +260,7 @@ class UpstreamCall:
 
     def _check_limits(self) -> None:
         """End the call if a time limit has run out, else schedule the next check. Only for a judging timer."""
-        watchdog, now = self._watchdog, self._clock.now()
+        watchdog, now = self.watchdog, self.clock.now()
         if self.is_over:
             return
         failure = watchdog.find_failure(now)
@@ -265,14 +278,14 @@ class UpstreamCall:
     def _schedule_check(self) -> None:
         """Schedule the next check. Judges nothing: the gateway may have been paused since `now` was read."""
         self._timer.cancel()
-        due = self._watchdog.next_check()
+        due = self.watchdog.next_check()
         if due is not None and not self.is_over:
-            self._timer.start(max(0.0, due - self._clock.now()), self._on_timer)
+            self._timer.start(max(0.0, due - self.clock.now()), self._on_timer)
 
     def _on_timer(self) -> None:
         """Check the limits, but end nothing before reading what has arrived: the gateway may have been paused."""
-        due = self._watchdog.next_check()
-        if due is not None and self._clock.now() >= due:
+        due = self.watchdog.next_check()
+        if due is not None and self.clock.now() >= due:
             self._timer.judge(self._check_limits)
         else:
             self._check_limits()
@@ -294,7 +307,7 @@ class UpstreamCall:
             # Nothing was sent: it says nothing about the provider.
             failure = None
         if failure is not None or not self._recorded:
-            breaker, now = self.target.breaker, self._clock.now()
+            breaker, now = self.target.breaker, self.clock.now()
             before = breaker.circuit(now)
             breaker.record(failure, now, answered=answered, probe=self._probe and not self._recorded)
             self._recorded = True
@@ -304,7 +317,7 @@ class UpstreamCall:
     def _log_refused_account(self, failure: Failed) -> None:
         """Log that a provider refuses our key or account inside a response; the upstream logs it if it is a status."""
         is_account = failure.code in {Code.PROVIDER_AUTH, Code.PROVIDER_QUOTA}
-        if is_account and self.attempt.opened and self.target.account_log.is_due(self._clock.now()):
+        if is_account and self.attempt.opened and self.target.account_log.is_due(self.clock.now()):
             names = self.target.name, self._model
             fields = log_fields(FAILURE_EVENTS[failure.code], provider=names[0], model=names[1], reason=failure.message)
             logger.warning("%s, model %s: %s", *names, failure.message, extra=fields)
@@ -312,7 +325,7 @@ class UpstreamCall:
     def _log_circuit(self, circuit: Circuit, failure: Failed | None) -> None:
         names = (self.target.name, self._model)
         if circuit is Circuit.OPEN:
-            wait, code = self.target.breaker.ready_at(self._clock.now()) - self._clock.now(), failure and failure.code
+            wait, code = self.target.breaker.ready_at(self.clock.now()) - self.clock.now(), failure and failure.code
             seconds = round(wait, 1)
             fields = log_fields("circuit_opened", provider=names[0], model=names[1], seconds=seconds, code=code)
             message = "%s, model %s: circuit opened for %g s, last failure %s"

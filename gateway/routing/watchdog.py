@@ -44,13 +44,14 @@ class Watchdog:
     began: float
     end_marked: bool = field(init=False, default=False)
     """The provider's end mark has come, and no content after it."""
-    _last_content: float = field(init=False)
-    _streaming: bool = field(init=False, default=False)
+    last_content: float = field(init=False)
+    is_streaming: bool = field(init=False, default=False)
+    """Content has come."""
     _window_began: float = field(init=False, default=0.0)
     _window_chars: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self._last_content = self.began
+        self.last_content = self.began
 
     def record_content(self, content: Sequence[Content | TextBatch | Verbatim], now: float) -> bool:
         """Record content, on the path of each chunk. Return True if it is the first, after which other limits hold.
@@ -58,29 +59,29 @@ class Watchdog:
         Content after the end mark takes it back: some servers send a finish reason early, or with every chunk.
         """
         self.end_marked = False
-        self._last_content = now
+        self.last_content = now
         # Characters are counted only where a limit needs them.
         if self.limits.min_chars_per_second:
             self._window_chars += sum(map(_characters, content))
-        if self._streaming:
+        if self.is_streaming:
             return False
-        self._streaming, self._window_began = True, now
+        self.is_streaming, self._window_began = True, now
         return True
 
     def record_finish(self, now: float) -> None:
         """Record the provider's end mark."""
         self.end_marked = True
-        self._last_content = now
+        self.last_content = now
 
     def next_check(self) -> float | None:
         """Return the time of the next check, or None if no limit can be exceeded."""
         if self.end_marked:
-            return self._last_content + self.limits.usage_timeout
+            return self.last_content + self.limits.usage_timeout
         return min((due for due, _ in self._deadlines()), default=None)
 
     def is_complete(self, now: float) -> bool:
         """Return True if the end mark has come and the wait for usage figures is over."""
-        return self.end_marked and now >= self._last_content + self.limits.usage_timeout
+        return self.end_marked and now >= self.last_content + self.limits.usage_timeout
 
     def find_failure(self, now: float) -> Failed | None:
         """Return the failure of the first limit exceeded at `now`, or None. Begin a new rate window after one ended."""
@@ -103,12 +104,12 @@ class Watchdog:
         limits, deadlines = self.limits, []
         if limits.total_timeout:
             deadlines.append((self.first_call + limits.total_timeout, Code.TIMEOUT))
-        if not self._streaming:
+        if not self.is_streaming:
             if limits.first_token_timeout:
                 deadlines.append((self.began + limits.first_token_timeout, Code.FIRST_TOKEN_TIMEOUT))
             return deadlines
         if limits.stall_timeout:
-            deadlines.append((self._last_content + limits.stall_timeout, Code.STALLED))
+            deadlines.append((self.last_content + limits.stall_timeout, Code.STALLED))
         if limits.min_chars_per_second:
             deadlines.append((self._window_began + limits.rate_window, Code.TOO_SLOW))
         return deadlines

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.events import Content, TextBatch, Usage, Verbatim
 from gateway.upstreams.sanitize import sanitize_token
+from gateway.upstreams.text_template import TextPattern
 
 DEFAULT_EVENT_BYTES = 48 << 20
 """Default of `max_event_bytes`, the maximum size of one event in a response: a large image comes as one event."""
@@ -106,6 +107,18 @@ NEVER_READ: Final[Reads] = _NeverRead()
 """What is known of a connection that was not read, or does not tell."""
 
 
+class FastPath(Protocol):
+    """Takes reads of the socket that need no parser."""
+
+    def learn(self, pattern: TextPattern | None) -> None:
+        """Learn what the next read may look like; called after each read that was not taken. None: not known."""
+        ...
+
+    def read(self, data: bytes) -> bool:
+        """Take a read as a whole; return False, with nothing changed, if it must be parsed."""
+        ...
+
+
 class UpstreamResponse(Protocol):
     """A response whose headers have arrived. The caller must `close` it."""
 
@@ -122,6 +135,10 @@ class UpstreamResponse(Protocol):
             Failed: `truncated` if the stream ends without the end mark, `upstream_protocol`, `network_error`, or the
                 code of an error that the provider sends in its stream.
         """
+        ...
+
+    def use_fast_path(self, fast_path: FastPath) -> None:
+        """Pass further reads to a fast path first, as far as this response can."""
         ...
 
     def stop(self) -> None:

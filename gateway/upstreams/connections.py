@@ -60,21 +60,27 @@ class TrackedProtocol(ResponseHandler):
 
     served = False
     """The connection has been used for a request before."""
-    listener: Callable[[], None] | None = None
+    listener: Callable[[bytes], None] | None = None
+    take: Callable[[bytes], bool] | None = None
+    """Takes reads that need not be parsed; see `FastPath.read`."""
     read_at = 0.0
     """See `Reads`."""
+    was_paused = False
+    """Reading was paused during this request: what was read before may be parsed later."""
     _paused_reading = False
 
     def data_received(self, data: bytes) -> None:
-        """Parse what was read, then call the listener."""
+        """Parse what was read, unless it is taken as it is; then call the listener with it."""
+        if self.take is not None and self.take(data):
+            return
         self.read_at = monotonic()
         super().data_received(data)
         if self.listener is not None:
-            self.listener()
+            self.listener(data)
 
     def pause_reading(self) -> None:
         """Pause reading, and remember it."""
-        self._paused_reading = True
+        self._paused_reading = self.was_paused = True
         super().pause_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's own
@@ -91,7 +97,7 @@ class TrackedProtocol(ResponseHandler):
         super().connection_lost(exc)
         self._paused_reading = False
         if self.listener is not None:
-            self.listener()
+            self.listener(b"")
 
 
 class UpstreamConnection:
@@ -125,6 +131,7 @@ class UpstreamConnection:
         """Register the connection that the connector chose."""
         self._protocol, self._transport, self.reused = protocol, protocol.transport, protocol.served
         protocol.served, protocol.listener = True, self._on_first_read
+        protocol.take, protocol.was_paused = None, False
         self.answered, self.step = False, Step.SEND
         self.on_write()
 
@@ -147,21 +154,31 @@ class UpstreamConnection:
         """Return what tells when the socket was read last; before there is a connection, it never was."""
         return self._protocol or NEVER_READ
 
-    def set_listener(self, listener: Callable[[], None]) -> None:
-        """Set the function to call after each read and at the end of the connection."""
+    @property
+    def was_paused(self) -> bool:
+        """Return True if reading was paused during this request."""
+        return self._protocol is not None and self._protocol.was_paused
+
+    def set_listener(self, listener: Callable[[bytes], None]) -> None:
+        """Set the function to call with each read, after it was parsed, and with b"" at the end of the connection."""
         if self._protocol is not None:
             self._protocol.listener = listener
 
-    def remove_listener(self, listener: Callable[[], None]) -> None:
-        """Remove the listener, if it is still the one set.
+    def set_take(self, take: Callable[[bytes], bool]) -> None:
+        """Set the function that may take a read before it is parsed."""
+        if self._protocol is not None:
+            self._protocol.take = take
+
+    def remove_listener(self, listener: Callable[[bytes], None]) -> None:
+        """Remove the listener, and what takes reads, if it is still the one set.
 
         aiohttp returns a connection to its pool as soon as the body has been parsed. Another request may use it by now,
         with a listener of its own, which must stay.
         """
         if self._protocol is not None and self._protocol.listener == listener:
-            self._protocol.listener = None
+            self._protocol.listener = self._protocol.take = None
 
-    def _on_first_read(self) -> None:
+    def _on_first_read(self, _data: bytes) -> None:
         """Remember that something has arrived; called after each read before the headers, and at the end."""
         if not self.is_lost:
             self.answered = True

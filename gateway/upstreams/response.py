@@ -14,15 +14,18 @@ from anyio import move_on_after
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.event_stream import ErrorData, EventStreamDecoder, EventTooLongError
 from gateway.protocol.events import TextBatch, Verbatim
-from gateway.upstreams.base import UpstreamEvent
+from gateway.upstreams.base import FastPath, UpstreamEvent
 from gateway.upstreams.body_start import EVENT_STREAM, BodyStart
 from gateway.upstreams.connections import UpstreamConnection
 from gateway.upstreams.errors.failures import from_document, from_error_event, unreadable
 from gateway.upstreams.errors.network import broken_off
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.long_text import MAX_CHARS, cut_long
-from gateway.upstreams.text_template import DATA, TextTemplate
+from gateway.upstreams.text_template import DATA, TextPattern, TextTemplate
 from gateway.upstreams.verbatim_line import has_key, verbatim_line
+
+SIZE_FORMATS = (b"%x\r\n", b"%X\r\n")
+"""How servers write the size of a chunk: in small or in capital letters, without zeros before it."""
 
 DRAIN_SECONDS = 0.1
 """Seconds to wait, after the end mark, for the end of the body."""
@@ -56,16 +59,25 @@ class StreamedResponse:
         """Beginning of the body; None once it is known to be a stream of events."""
         self._on_events: Callable[[Sequence[UpstreamEvent]], None] = _ignore
         self._ended: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
-        self._stopped = self._reading = self._has_more = False
+        self._stopped = self._reading = self._has_more = self._is_plain_text = False
+        self._fast_path: FastPath | None = None
+        self._parsed_bytes = 0
+        """Bytes of the body up to the last read."""
 
     async def stream(self, on_events: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         """Call `on_events` with the events of each read; see `UpstreamResponse.stream`."""
         self._on_events = on_events
         self._connection.set_listener(self._on_read)
         # The first part of the body may have arrived together with the headers: no read will announce it.
-        self._on_read()
+        self._on_read(b"")
         if self._ended is not None:
             await self._ended
+
+    def use_fast_path(self, fast_path: FastPath) -> None:
+        """See `UpstreamResponse.use_fast_path`."""
+        self._fast_path = fast_path
+        self._parsed_bytes = self._body.total_bytes
+        self._connection.set_take(fast_path.read)
 
     def stop(self) -> None:
         """End `stream`; see `UpstreamResponse.stop`."""
@@ -88,7 +100,7 @@ class StreamedResponse:
         self._stopped = True
         # Two reference cycles, which would live until the garbage collector's next run: the callback refers to the call
         # that holds this response, and the traceback of an exception in the future refers to this object.
-        self._on_events, self._ended = _ignore, None
+        self._on_events, self._ended, self._fast_path = _ignore, None, None
         self._connection.remove_listener(self._on_read)
         try:
             if self._reader.done and not self._body.at_eof():
@@ -99,8 +111,8 @@ class StreamedResponse:
         finally:
             await self._connection.abort()
 
-    def _on_read(self) -> None:
-        """Handle what has arrived; called in the callback of the socket."""
+    def _on_read(self, read: bytes) -> None:
+        """Handle what has arrived; called in the callback of the socket, with what it read."""
         # Taking data out of aiohttp's buffer may resume its parser, which calls this method again before it returns.
         # The inner call only sets the flag, so that events stay in order; the loop of the outer call does the rest.
         self._has_more = True
@@ -116,9 +128,32 @@ class StreamedResponse:
             self._end(error)
         finally:
             self._reading = False
+        if self._fast_path is not None:
+            self._fast_path.learn(self._pattern(read))
+
+    def _pattern(self, read: bytes) -> TextPattern | None:
+        """Return what the next read looks like if it is a text like this one; None if it must be parsed.
+
+        The parser stands between two chunks if the read is one whole chunk by its own framing, and the body has grown
+        by just its data. Any other place to begin would have taken bytes of the framing for data, or of the data for
+        framing: a carriage return is in none of them, as `TextTemplate.match_read` has found.
+        """
+        grown, self._parsed_bytes = self._body.total_bytes - self._parsed_bytes, self._body.total_bytes
+        is_plain_text, self._is_plain_text = self._is_plain_text, False
+        if not is_plain_text or self._stopped or self._connection.was_paused:
+            return None
+        if not (self._decoder.at_boundary and self._reader.is_stateless):
+            return None
+        for size_format in SIZE_FORMATS:
+            framing = size_format % grown
+            if read.startswith(framing) and len(read) == len(framing) + grown + len(b"\r\n"):
+                return self._template.pattern(size_format, read[len(framing) :], verbatim=self._verbatim)
+        return None
 
     def _end(self, error: Exception | None = None) -> None:
         self._stopped = True
+        if self._fast_path is not None:
+            self._fast_path.learn(None)
         if self._ended is None or self._ended.done():
             return
         if error is None:
@@ -207,6 +242,7 @@ class StreamedResponse:
             if self._verbatim:
                 events.append(Verbatim(data[data.index(DATA) + len(DATA) : -2]))
             events.append(template.kind(text))
+            self._is_plain_text = True
             return
         too_long, at = None, 0
         try:

@@ -1,6 +1,7 @@
 """Read text from events that look like an earlier one, without decoding the JSON around it. Pure."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import orjson
 
@@ -31,6 +32,22 @@ _NO_TEMPLATE = b"\r"
 """A carriage return ends a line, so no event contains one: nothing matches it."""
 
 
+@dataclass(frozen=True, slots=True)
+class TextPattern:
+    """What a read looks like that is one event with one text: a chunk of the chunked transfer coding (RFC 9112, 7.1).
+
+    It is the size of the chunk as `size_format` writes it, `head`, a JSON string, and `tail`, line end included. The
+    event's data begin `prefix_length` bytes before the string. `verbatim`: they are passed on, too.
+    """
+
+    kind: type[Text]
+    size_format: bytes
+    head: bytes
+    tail: bytes
+    prefix_length: int
+    verbatim: bool
+
+
 class TextTemplate:
     """The bytes before and after the text in the events of one stream.
 
@@ -56,12 +73,17 @@ class TextTemplate:
         HTML, 9.2.6), and JSON allows one as white space.
         """
         end = len(data) - 2
-        start = _DATA_LENGTH if data.startswith(DATA) else _named_start(data)
+        start = _DATA_LENGTH if data.startswith(DATA) else _data_start(data)
         if not (start and data.endswith(b"\n\n") and data.find(b"\n", start) == end):
             return ""
         if b"\r" in data or end > MAX_PAYLOAD_BYTES:
             return ""
         return self._match(data, start, end)
+
+    def pattern(self, size_format: bytes, read: bytes, *, verbatim: bool) -> TextPattern:
+        """Return what a chunk looks like whose data is an event like `read`, which has just matched."""
+        head, tail = read[: _data_start(read)] + self._prefix, self._suffix + b"\n\n\r\n"
+        return TextPattern(self.kind, size_format, head, tail, len(self._prefix), verbatim)
 
     def match_payloads(self, payloads: Sequence[bytes], start: int) -> list[str]:
         """Return the texts of the payloads from `start` on, up to the first mismatch or to `MAX_BATCH_CHARS`."""
@@ -118,6 +140,6 @@ class TextTemplate:
         return text
 
 
-def _named_start(data: bytes) -> int:
-    """Return where the data of an event begins that has one of the known names; 0 for any other."""
-    return next((len(head) for head in _NAMED if data.startswith(head)), 0)
+def _data_start(read: bytes) -> int:
+    """Return where the data of an event begins that has no name, or one of the known ones; 0 for any other."""
+    return next((len(head) for head in (DATA, *_NAMED) if read.startswith(head)), 0)

@@ -16,7 +16,7 @@ from gateway.protocol.events import Chunk
 from gateway.security.authenticator import Authenticator
 from gateway.security.principals import Principal
 from gateway.server.http_protocol import MAX_HEAD_BYTES
-from gateway.upstreams.base import NEVER_READ, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.base import NEVER_READ, FastPath, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from tests.fuzz.bodies import TOKENS
 from tests.fuzz.credentials import KEY, STORED
 from tests.fuzz.frames import HANDSHAKE, decode_frames, masked
@@ -127,6 +127,9 @@ class _InstantResponse:
 
     async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         take([Chunk("Hi"), Finished("stop")])
+
+    def use_fast_path(self, fast_path: FastPath) -> None:
+        pass
 
     def stop(self) -> None:
         pass

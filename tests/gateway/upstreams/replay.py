@@ -102,11 +102,11 @@ class FakeBody:
 class FakeConnection(UpstreamConnection):
     def __init__(self) -> None:
         super().__init__()
-        self._listener: Callable[[], None] | None = None
+        self._listener: Callable[[bytes], None] | None = None
 
-    def set_listener(self, listener: Callable[[], None] | None) -> None:
+    def set_listener(self, listener: Callable[[bytes], None] | None) -> None:
         self._listener = listener
 
     def notify(self) -> None:
         if self._listener is not None:
-            self._listener()
+            self._listener(b"")

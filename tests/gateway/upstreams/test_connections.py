@@ -10,10 +10,10 @@ async def test_a_reused_connection_keeps_the_listener_of_the_newer_request() -> 
     protocol = TrackedProtocol(asyncio.get_running_loop())
     called: list[str] = []
 
-    def by_first() -> None:
+    def by_first(_read: bytes) -> None:
         called.append("first")
 
-    def by_second() -> None:
+    def by_second(_read: bytes) -> None:
         called.append("second")
 
     for connection, listener in ((first, by_first), (second, by_second)):

@@ -20,7 +20,7 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Usage
 from gateway.routing.model import Model
 from gateway.routing.target import Target
-from gateway.upstreams.base import NEVER_READ, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.base import NEVER_READ, FastPath, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from tests.event_loop import settle
 from tests.scripted_upstream import ScriptedUpstream
 
@@ -53,6 +53,9 @@ class InstantResponse:
     async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         take([Chunk("one ")])
         take([Chunk("two"), Finished("stop"), Usage(10, 2, "exact")])
+
+    def use_fast_path(self, fast_path: FastPath) -> None:
+        pass
 
     def stop(self) -> None:
         pass

@@ -12,7 +12,7 @@ from gateway.cli.bench.providers.sample import Sample
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Usage
 from gateway.routing.watchdog import Limits
-from gateway.upstreams.base import NEVER_READ, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.base import NEVER_READ, FastPath, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from tests.event_loop import settle
 from tests.gateway.cli.bench.providers.fakes import subject
 from tests.manual_clock import ManualClock
@@ -197,6 +197,9 @@ class BrokenAnswer:
 
     async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         raise RuntimeError(take)
+
+    def use_fast_path(self, fast_path: FastPath) -> None:
+        pass
 
     def stop(self) -> None:
         pass

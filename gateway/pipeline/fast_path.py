@@ -1,0 +1,135 @@
+"""The fast path of a token: one read of the provider's socket becomes one event of the log, in one function.
+
+It serves the common case. The provider sends one event at a time, each in one chunk of the chunked transfer coding (RFC
+9112, 7.1), and all of them alike but for a text (`TextTemplate`). On the usual path, aiohttp parses the chunk, the
+response splits lines and matches the template, the call and its watchdog record the content, the generation counts it,
+and the log encodes it again: some 30 functions. What makes them dear is less what they compute than that the
+processor's caches have forgotten them since the last token.
+
+`read` either takes a read as a whole, or changes nothing and returns False, and the usual path takes it. This is sound:
+
+- The response says, after a read on the usual path (`learn`), that aiohttp's parser stands between two chunks, the
+  decoder between two events, and the reader of the wire format between two characters, and how an event with a text
+  looks. None of them sees a read that is taken here, which would leave each of them where it stands.
+- A read is taken if it is one chunk by its own framing, its event begins and ends as learned, and there is one JSON
+  string between. The usual path would find the same text in it (`TextTemplate`).
+- What may change between two reads is checked for each: the state and the lease of the generation, whether its log is
+  open, its size, its budget. What only the usual path changes (the end mark, the race, the time limits that hold) is
+  checked in `learn`. A call that has ended reads no more.
+"""
+
+from typing import Final
+
+import orjson
+
+from gateway.generation.content_counter import FRAME_BYTES, VERBATIM_FACTOR
+from gateway.generation.generation import Generation
+from gateway.generation.state import State
+from gateway.pipeline.budget_meter import BudgetMeter
+from gateway.pipeline.upstream_call import UpstreamCall
+from gateway.protocol.events import Chunk, Text
+from gateway.telemetry.metrics.chunk_times import ChunkTimes
+from gateway.upstreams.text_template import TextPattern
+
+_QUOTE: Final = ord('"')
+_EVENT_END: Final = b"\n\n\r\n"
+_TWO_DIGITS: Final = len("ff\r\n\r\n")
+"""Framing of a chunk of 16 to 255 bytes; its size is hexadecimal."""
+
+
+class TextFastPath:
+    """Takes the reads of one call that has won, from its second content on.
+
+    Not for a call with a minimum rate, and not while a continuation is joined to the text before it.
+    """
+
+    __slots__ = (
+        *("_attempt", "_call", "_chunk_times", "_counter", "_generation", "_head", "_kind", "_log", "_meter", "_now"),
+        *("_prefix_length", "_tail", "_verbatim", "_watchdog"),
+    )
+
+    def __init__(
+        self, call: UpstreamCall, generation: Generation, meter: BudgetMeter, chunk_times: ChunkTimes | None
+    ) -> None:
+        self._call = call
+        self._attempt = call.attempt
+        self._generation = generation
+        self._counter = generation.counter
+        self._log = generation.log
+        self._meter = meter
+        self._chunk_times = chunk_times
+        self._now = call.clock.now
+        self._watchdog = call.watchdog
+        self._head = b""
+        """Format of the beginning of a chunk, for its size; b"" while nothing can be taken."""
+        self._tail = b""
+        self._prefix_length = 0
+        self._kind: type[Text] = Chunk
+        self._verbatim = False
+
+    def learn(self, pattern: TextPattern | None) -> None:
+        """Take reads with this pattern from now on; None: take none until the next one."""
+        if pattern is None or not self._call.takes_plain_text:
+            self._head = b""
+            return
+        self._head = pattern.size_format + pattern.head.replace(b"%", b"%%")
+        self._tail, self._kind = pattern.tail, pattern.kind
+        self._prefix_length, self._verbatim = pattern.prefix_length, pattern.verbatim
+
+    # One function on purpose: each further one costs as much as ten of its lines.
+    def read(self, data: bytes) -> bool:  # noqa: C901, PLR0911, PLR0912
+        """Append the text of a read and call the viewers; return False if the usual path must take it."""
+        if not self._head:
+            return False
+        now = self._now()
+        # Only the digits of its own size can stand before a chunk: with another number of them, `size` is wrong.
+        size = len(data) - _TWO_DIGITS
+        if size > 0xFF:
+            size -= 1
+            if not 0xFF < size <= 0xFFF:
+                return False
+        head, tail = self._head % size, self._tail
+        if not (data.startswith(head) and data.endswith(tail)):
+            return False
+        string = data[len(head) : -len(tail)]
+        if len(string) < 3 or string[0] != _QUOTE or string[-1] != _QUOTE:
+            return False
+        try:
+            text = orjson.loads(string)
+        except orjson.JSONDecodeError:
+            return False
+        if b"\\" in string:
+            string = orjson.dumps(text)
+            length = len(text) if text.isascii() else len(text.encode())
+        else:
+            # Without an escape sequence it is spelled as we spell it.
+            length = len(string) - 2
+        verbatim = data[len(head) - self._prefix_length : -len(_EVENT_END)] if self._verbatim else None
+        counter, generation, attempt, kind = self._counter, self._generation, self._attempt, self._kind
+        grown = counter.size + length
+        if (
+            generation.state is not State.STREAMING
+            or now > generation.lease.expires
+            or self._log.is_closed
+            or counter.last is not kind
+            or grown > counter.limit
+            or attempt.text_bytes + length >= self._meter.due
+        ):
+            return False
+        if verbatim is not None:
+            held = counter.verbatim_bytes + FRAME_BYTES + len(verbatim)
+            if held > VERBATIM_FACTOR * counter.limit:
+                return False
+            counter.verbatim_bytes = held
+        # Nothing was changed up to here, and all is done from here on.
+        self._watchdog.last_content = now
+        counter.size = grown
+        counter.text_bytes += length
+        attempt.text_bytes += length
+        if kind is Chunk:
+            counter.chunks += 1
+            counter.chars += len(text)
+        self._log.append_text(kind, string, verbatim)
+        if self._chunk_times is not None:
+            self._chunk_times.record(now, self._log.written_at)
+        return True
