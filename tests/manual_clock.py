@@ -51,6 +51,10 @@ class ManualClock:
                 callback()
         self._now = end
 
+    def due_times(self) -> list[float]:
+        """Return when each timer is due that is still to be called."""
+        return sorted(due for due, _, timer in self._timers if not timer.cancelled)
+
     @property
     def pending(self) -> int:
         """Return the number of timers that are still to be called."""

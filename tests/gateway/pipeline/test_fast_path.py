@@ -1,0 +1,389 @@
+"""The fast path of a token against the usual path: the same bytes come to both, and all that follows must be equal."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.protocol.commands import FeedbackRequest, InterruptRequest
+from gateway.protocol.errors import Refused
+from gateway.upstreams.base import DEFAULT_OUTPUT_BYTES
+from gateway.upstreams.formats.anthropic import AnthropicFormat
+from tests.event_loop import settle
+from tests.gateway.pipeline.token_paths import LIMITS, TokenPath, token_path
+from tests.start_requests import ANONYMOUS
+
+Step = Callable[[TokenPath], None]
+
+
+def event(text: object, field: str = "content") -> bytes:
+    """Return an event of a chat completion with some text, as most servers write it."""
+    return b'data: {"id":"c","choices":[{"index":0,"delta":{"%b":%b}}]}\n\n' % (field.encode(), orjson.dumps(text))
+
+
+def raw(string: bytes) -> bytes:
+    """Return such an event whose text is written in a way of its own."""
+    return b'data: {"id":"c","choices":[{"index":0,"delta":{"content":%b}}]}\n\n' % string
+
+
+FINISH: Final = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+EARLY_FINISH: Final = (
+    b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"and"},"finish_reason":"stop"}]}\n\ndata: {"id":"c"}\n\n'
+)
+TOOL_CALL: Final = (
+    b'data: {"choices":[{"index":0,"delta":{"tool_calls":'
+    b'[{"index":0,"id":"t","function":{"name":"f","arguments":"{}"}}]}}]}\n\n'
+)
+LAST: Final = b"0\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    """Return a chunk of the chunked transfer coding."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def read(*reads: bytes) -> list[Step]:
+    """Return the steps that read these bytes from the socket."""
+    return [partial(TokenPath.read, data=data) for data in reads]
+
+
+def read_events(*events: bytes) -> list[Step]:
+    """Return the steps that read these events, each as a chunk of its own."""
+    return read(*map(chunk, events))
+
+
+def view(framing: str, *, reads: bool = True) -> Step:
+    """Return the step in which a viewer comes."""
+    return lambda path: path.view(framing, reads=reads)
+
+
+def advance(seconds: float) -> Step:
+    """Return the step in which time passes."""
+    return lambda path: path.clock.advance(seconds)
+
+
+def catch_up(path: TokenPath) -> None:
+    """Let all clients read again."""
+    for viewer, client in path.viewers:
+        client.reads = True
+        viewer.resume()
+
+
+def interrupt(path: TokenPath) -> None:
+    """Interrupt the generation, if that is possible."""
+    _try(lambda: path.services.hub.interrupt(path.generation.id, InterruptRequest(), path.clock.now(), ANONYMOUS))
+
+
+def revise(path: TokenPath) -> None:
+    """Give feedback that begins another text, if that is possible."""
+    request = FeedbackRequest(mode="revise", text="Shorter")
+    _try(lambda: path.services.hub.feedback(path.generation.id, request, path.clock.now(), ANONYMOUS))
+
+
+def _try(command: Callable[[], object]) -> None:
+    with suppress(Refused):
+        command()
+
+
+def hold(path: TokenPath) -> None:
+    """Let the lease of the generation run out."""
+    path.generation.lease.expires = path.clock.now() - 1
+
+
+def release(path: TokenPath) -> None:
+    """Renew the lease."""
+    path.generation.lease.expires = path.clock.now() + 1000
+    path.generation.log.release()
+
+
+def lose(path: TokenPath) -> None:
+    """Lose the connection to the provider."""
+    protocol = path.upstream.calls[-1].protocol
+    if protocol.transport is not None:
+        protocol.transport.abort()
+
+
+async def run_both(
+    steps: Sequence[Step],
+    *,
+    verbatim: bool = False,
+    anthropic: bool = False,
+    min_chars: float = 0.0,
+    output_limit: int = DEFAULT_OUTPUT_BYTES,
+    budget_usd: float = 0.0,
+) -> int:
+    """Run the steps on both paths, compare them after each, and return how many reads the fast path took."""
+    limits = replace(LIMITS, min_chars_per_second=min_chars, rate_window=5)
+    async with AsyncExitStack() as stack:
+        paths: list[TokenPath] = [
+            await stack.enter_async_context(
+                token_path(
+                    fast=fast,
+                    verbatim=verbatim,
+                    limits=limits,
+                    wire_format=AnthropicFormat() if anthropic else None,
+                    output_limit=output_limit,
+                    budget_usd=budget_usd,
+                )
+            )
+            for fast in (True, False)
+        ]
+        for path in paths:
+            # Each lease is its own: the steps change it.
+            path.generation.lease = replace(path.generation.lease)
+        for number, step in enumerate(steps):
+            for path in paths:
+                step(path)
+            assert paths[0].outcome() == paths[1].outcome(), f"at once after step {number}"
+            await settle()
+            assert paths[0].outcome() == paths[1].outcome(), f"after step {number}"
+        assert paths[1].taken == 0
+        return paths[0].taken
+
+
+TEXTS: Final = ("Once", " upon", " a", " time")
+
+
+@pytest.mark.parametrize("framing", ["sse", "websocket", "chat"])
+@pytest.mark.parametrize("verbatim", [False, True])
+async def test_each_text_but_the_first_ones_is_taken(framing: str, verbatim: bool) -> None:
+    steps = [view(framing), *read_events(*map(event, TEXTS * 3), FINISH, b"data: [DONE]\n\n"), *read(LAST)]
+    # The first text is decoded in full, the second one shows how the next one looks.
+    assert await run_both(steps, verbatim=verbatim) == 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "é",
+        "日本",
+        "🙂",
+        '"quoted"',
+        "a\\b",
+        "two\nlines",
+        "\r",
+        "\x7f",
+        "\x00",
+        "</script>",
+        "%d %b",
+        "\u2028",
+        "x" * 300,
+        "y" * 3900,
+    ],
+)
+async def test_any_text_is_taken(text: str) -> None:
+    assert await run_both([view("sse"), *read_events(*[event(text)] * 5, FINISH)]) == 3
+
+
+@pytest.mark.parametrize("text", ["", "z" * 5000, "\ud83d", "\udc00x", None, 5, ["a"], {"a": "b"}])
+async def test_what_is_not_plain_text_is_not_taken(text: object) -> None:
+    odd = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":%b}}]}\n\n'
+    data = odd % json.dumps(text).encode()
+    steps = [view("sse"), *read_events(*[event("a")] * 3, data, event("b"), data, event("c"))]
+    taken = await run_both(steps)
+    assert taken <= 3
+
+
+@pytest.mark.parametrize(
+    "string",
+    [
+        b'"\\u0041"',
+        b'"\\ud83d\\ude42"',
+        b'"\\/"',
+        b' "a"',
+        b'"a" ',
+        b'"a"\r',
+        b'"a", "b": "c"',
+        b'"a\xff"',
+        b'"a\x01"',
+        b'"a\nb"',
+        b'""""',
+    ],
+)
+async def test_strings_that_are_spelled_otherwise(string: bytes) -> None:
+    await run_both([view("sse"), *read_events(*[event("a")] * 3, raw(string), event("b"), event("c"), event("d"))])
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"%X\r\n%b\r\n",
+        b"0%x\r\n%b\r\n",
+        b"%x;a=b\r\n%b\r\n",
+        b"%x \r\n%b\r\n",
+        b"%x\n%b\n",
+        b"%x\r\n%b\n",
+        b"%x\r\n%b\rx",
+    ],
+)
+async def test_chunks_that_are_framed_otherwise(framing: bytes) -> None:
+    events = [event(f"number {number:02}") for number in range(20)]
+    framed = [framing % (len(data), data) for data in events]
+    await run_both([view("sse"), *read_events(*events[:5]), *read(*framed), *read_events(*events)])
+
+
+async def test_servers_that_write_sizes_in_capitals_are_as_fast() -> None:
+    data = event("x" * 122)
+    assert len(data) == 0xBB
+    assert await run_both([view("sse"), *read(*[b"%X\r\n%b\r\n" % (len(data), data)] * 10)]) == 8
+
+
+@pytest.mark.parametrize("length", range(0xF8, 0x108))
+async def test_a_size_of_other_digits_is_never_taken_for_data(length: int) -> None:
+    data = event("a" * (length - len(event(""))))
+    assert len(data) == length
+    wrong = [b"%x\r\n%b\r\n" % (size, data) for size in (length - 1, length + 1, length - 0x10)]
+    assert await run_both([view("sse"), *read_events(data, data, data)]) == 1
+    for read_wrong in wrong:
+        await run_both([view("sse"), *read_events(data, data, data), *read(read_wrong), *read_events(data)])
+
+
+async def test_a_named_event_is_taken() -> None:
+    data = [
+        b'{"type":"message_start","message":{"id":"m","usage":{"input_tokens":1}}}',
+        b'{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}',
+        *[b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hi"}}'] * 10,
+    ]
+    events = [b"event: %b\ndata: %b\n\n" % (orjson.loads(line)["type"].encode(), line) for line in data]
+    assert await run_both([view("sse"), *read_events(*events)], anthropic=True) == 8
+
+
+async def test_reasoning_is_taken_and_the_text_after_it() -> None:
+    thoughts = [event("hm", "reasoning_content")] * 6
+    assert await run_both([view("sse"), *read_events(*thoughts, *[event("so")] * 6)]) == 8
+
+
+@pytest.mark.parametrize(
+    "between", [FINISH, EARLY_FINISH, TOOL_CALL, b": ping\n\n", b"data: {}\n\n", b"data: {\n\n", b"\n"]
+)
+async def test_other_events_between(between: bytes) -> None:
+    texts = [event(text) for text in TEXTS]
+    await run_both([view("sse"), *read_events(*texts, between, *texts, between, *texts), advance(6), advance(30)])
+
+
+@pytest.mark.parametrize(
+    "command", [interrupt, revise, lose, hold, advance(30), catch_up, view("websocket"), view("sse", reads=False)]
+)
+async def test_what_happens_between_two_texts(command: Step) -> None:
+    texts = read_events(*map(event, TEXTS))
+    await run_both([view("sse"), *texts, command, *texts, release, catch_up, *texts, *read(LAST)])
+
+
+async def test_a_slow_client_gets_joined_text() -> None:
+    texts = read_events(*map(event, TEXTS * 10))
+    assert await run_both([view("sse", reads=False), *texts, catch_up, *texts, *read_events(FINISH)]) > 70
+
+
+async def test_several_viewers_share_frames() -> None:
+    texts = read_events(*map(event, TEXTS * 3))
+    assert await run_both([view("sse"), view("sse"), view("chat"), *texts, view("sse"), *texts]) > 20
+
+
+async def test_a_log_without_viewers() -> None:
+    assert await run_both(read_events(*map(event, TEXTS * 3))) == 10
+
+
+@pytest.mark.parametrize("limit", [30, 60, 61, 62, 63, 64, 100])
+async def test_the_size_limit_cuts_at_the_same_place(limit: int) -> None:
+    await run_both([view("sse"), *read_events(*map(event, TEXTS * 10))], output_limit=limit)
+    await run_both([view("chat"), *read_events(*map(event, TEXTS * 10))], output_limit=limit, verbatim=True)
+
+
+@pytest.mark.parametrize("budget_usd", [20.0, 50.0, 300.0])
+async def test_the_budget_ends_at_the_same_place(budget_usd: float) -> None:
+    await run_both([view("sse"), *read_events(*map(event, TEXTS * 30))], budget_usd=budget_usd)
+
+
+async def test_a_minimum_rate_is_measured() -> None:
+    slow = [step for text in TEXTS * 3 for step in (*read_events(event(text)), advance(1))]
+    assert await run_both([view("sse"), *slow], min_chars=10) == 0
+
+
+async def test_a_long_answer_is_joined_in_the_log() -> None:
+    assert await run_both([view("sse"), *read_events(*map(event, TEXTS * 150))]) == 598
+
+
+def joined(events: Sequence[bytes], cuts: Sequence[int], *, per_chunk: int) -> list[bytes]:
+    """Return the reads of events, some of them in one chunk, whose bytes are cut where `cuts` says."""
+    chunks = [chunk(b"".join(events[at : at + per_chunk])) for at in range(0, len(events), per_chunk)]
+    data = b"".join(chunks)
+    ends = sorted({*(cut % len(data) for cut in cuts), len(data)} - {0})
+    return [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+TEXT_EVENTS: Final = st.sampled_from(TEXTS).map(event) | st.text(max_size=6).map(event)
+ODD_EVENTS: Final = st.sampled_from(
+    [
+        *(
+            FINISH,
+            EARLY_FINISH,
+            TOOL_CALL,
+            b": ping\n\n",
+            b"data: {}\n\n",
+            b"data: x\n\n",
+            event(""),
+            event("t", "reasoning_content"),
+        ),
+        *(
+            event("a").replace(b"\n", b"\r\n"),
+            event("a").replace(b"\n\n", b"\r\r"),
+            event("a").replace(b"data: ", b"data:"),
+        ),
+        *(
+            raw(b'"\\ud83d"'),
+            raw(b'"\\ude42"'),
+            raw(b'"\\u00e9"'),
+            b"data: [DONE]\n\n",
+            event("a").replace(b'"c"', b'"d"'),
+        ),
+    ]
+)
+EVENTS: Final = st.one_of(TEXT_EVENTS, TEXT_EVENTS, TEXT_EVENTS, ODD_EVENTS)
+READS: Final = st.one_of(
+    st.lists(EVENTS, min_size=1, max_size=8).map(lambda events: read_events(*events)),
+    st.builds(
+        lambda events, cuts, per_chunk: read(*joined(events, cuts, per_chunk=per_chunk)),
+        st.lists(EVENTS, min_size=1, max_size=6),
+        st.lists(st.integers(0, 2000), max_size=5),
+        st.integers(1, 3),
+    ),
+)
+OTHERS: Final = st.one_of(
+    st.sampled_from([interrupt, revise, lose, hold, release, catch_up]).map(lambda step: [step]),
+    st.builds(
+        lambda framing, reads: [view(framing, reads=reads)],
+        st.sampled_from(["sse", "websocket", "chat"]),
+        st.booleans(),
+    ),
+    st.floats(0.1, 30).map(lambda seconds: [advance(seconds)]),
+)
+STEPS: Final = st.lists(st.one_of(READS, READS, READS, OTHERS), min_size=1, max_size=12).map(
+    lambda groups: [view("sse"), *read_events(*map(event, TEXTS)), *(step for group in groups for step in group)]
+)
+
+
+def _run(coroutine: Coroutine[object, object, int]) -> int:
+    with asyncio.Runner() as runner:
+        return runner.run(coroutine)
+
+
+@given(STEPS, st.booleans(), st.sampled_from([DEFAULT_OUTPUT_BYTES, 200]), st.sampled_from([0.0, 200.0]))
+def test_random_streams_are_equal(steps: list[Step], verbatim: bool, output_limit: int, budget_usd: float) -> None:
+    assert _run(run_both(steps, verbatim=verbatim, output_limit=output_limit, budget_usd=budget_usd)) >= 2
+
+
+@given(st.lists(TEXT_EVENTS, min_size=3, max_size=5), st.data())
+def test_every_split_of_a_stream_is_equal(events: list[bytes], data: st.DataObject) -> None:
+    stream = b"".join(map(chunk, events))
+    start = data.draw(st.integers(0, len(stream) - 1))
+    end = data.draw(st.integers(start, len(stream)))
+    reads = [piece for piece in (stream[:start], stream[start:end], stream[end:]) if piece]
+    _run(run_both([view("sse"), *read_events(*map(event, TEXTS)), *read(*reads), *read_events(*map(event, TEXTS))]))
