@@ -29,7 +29,7 @@ from gateway.pipeline.budget_meter import BudgetMeter
 from gateway.pipeline.upstream_call import UpstreamCall
 from gateway.protocol.events import Chunk, Text
 from gateway.telemetry.metrics.chunk_times import ChunkTimes
-from gateway.upstreams.text_template import TextPattern
+from gateway.upstreams.text_template import ChunkLayout
 
 _QUOTE: Final = ord('"')
 _EVENT_END: Final = b"\n\n\r\n"
@@ -67,14 +67,14 @@ class TextFastPath:
         self._kind: type[Text] = Chunk
         self._verbatim = False
 
-    def learn(self, pattern: TextPattern | None) -> None:
-        """Take reads with this pattern from now on; None: take none until the next one."""
-        if pattern is None or not self._call.takes_plain_text:
+    def learn(self, layout: ChunkLayout | None) -> None:
+        """See `FastPath.learn`."""
+        if layout is None or not self._call.takes_plain_text:
             self._head = b""
             return
-        self._head = pattern.size_format + pattern.head.replace(b"%", b"%%")
-        self._tail, self._kind = pattern.tail, pattern.kind
-        self._prefix_length, self._verbatim = pattern.prefix_length, pattern.verbatim
+        self._head = layout.size_format + layout.head.replace(b"%", b"%%")
+        self._tail, self._kind = layout.tail, layout.kind
+        self._prefix_length, self._verbatim = layout.prefix_length, layout.verbatim
 
     # One function on purpose: each further one costs as much as ten of its lines.
     def read(self, data: bytes) -> bool:  # noqa: C901, PLR0911, PLR0912
@@ -102,7 +102,7 @@ class TextFastPath:
             string = orjson.dumps(text)
             length = len(text) if text.isascii() else len(text.encode())
         else:
-            # Without an escape sequence it is spelled as we spell it.
+            # Without an escape sequence it is written as we would write it.
             length = len(string) - 2
         verbatim = data[len(head) - self._prefix_length : -len(_EVENT_END)] if self._verbatim else None
         counter, generation, attempt, kind = self._counter, self._generation, self._attempt, self._kind

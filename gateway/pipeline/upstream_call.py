@@ -141,8 +141,10 @@ class UpstreamCall:
     def takes_plain_text(self) -> bool:
         """Return True if text needs no more than to be recorded as the last content: no limit or join depends on it."""
         watchdog = self.watchdog
-        is_plain = watchdog.is_streaming and not watchdog.end_marked and not watchdog.limits.min_chars_per_second
-        return is_plain and not self._holds_back and not self.is_over
+        is_timed_by_content = (
+            watchdog.is_streaming and not watchdog.end_marked and not watchdog.limits.min_chars_per_second
+        )
+        return is_timed_by_content and not self._holds_back and not self.is_over
 
     def abandon(self, failure: Failed) -> None:
         """Release what the call holds without making it."""

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.events import Content, TextBatch, Usage, Verbatim
 from gateway.upstreams.sanitize import sanitize_token
-from gateway.upstreams.text_template import TextPattern
+from gateway.upstreams.text_template import ChunkLayout
 
 DEFAULT_EVENT_BYTES = 48 << 20
 """Default of `max_event_bytes`, the maximum size of one event in a response: a large image comes as one event."""
@@ -110,12 +110,12 @@ NEVER_READ: Final[Reads] = _NeverRead()
 class FastPath(Protocol):
     """Takes reads of the socket that need no parser."""
 
-    def learn(self, pattern: TextPattern | None) -> None:
-        """Learn what the next read may look like; called after each read that was not taken. None: not known."""
+    def learn(self, layout: ChunkLayout | None) -> None:
+        """Set what the next read may look like; called after each read that was not taken. None: not known."""
         ...
 
     def read(self, data: bytes) -> bool:
-        """Take a read as a whole; return False, with nothing changed, if it must be parsed."""
+        """Handle a read as a whole; return False, with nothing changed, if it must be parsed."""
         ...
 
 

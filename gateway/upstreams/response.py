@@ -21,7 +21,7 @@ from gateway.upstreams.errors.failures import from_document, from_error_event, u
 from gateway.upstreams.errors.network import broken_off
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.long_text import MAX_CHARS, cut_long
-from gateway.upstreams.text_template import DATA, TextPattern, TextTemplate
+from gateway.upstreams.text_template import DATA, ChunkLayout, TextTemplate
 from gateway.upstreams.verbatim_line import has_key, verbatim_line
 
 SIZE_FORMATS = (b"%x\r\n", b"%X\r\n")
@@ -129,9 +129,9 @@ class StreamedResponse:
         finally:
             self._reading = False
         if self._fast_path is not None:
-            self._fast_path.learn(self._pattern(read))
+            self._fast_path.learn(self._layout(read))
 
-    def _pattern(self, read: bytes) -> TextPattern | None:
+    def _layout(self, read: bytes) -> ChunkLayout | None:
         """Return what the next read looks like if it is a text like this one; None if it must be parsed.
 
         The parser stands between two chunks if the read is one whole chunk by its own framing, and the body has grown
@@ -147,7 +147,7 @@ class StreamedResponse:
         for size_format in SIZE_FORMATS:
             framing = size_format % grown
             if read.startswith(framing) and len(read) == len(framing) + grown + len(b"\r\n"):
-                return self._template.pattern(size_format, read[len(framing) :], verbatim=self._verbatim)
+                return self._template.layout(size_format, read[len(framing) :], verbatim=self._verbatim)
         return None
 
     def _end(self, error: Exception | None = None) -> None:

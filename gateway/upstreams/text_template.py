@@ -33,7 +33,7 @@ _NO_TEMPLATE = b"\r"
 
 
 @dataclass(frozen=True, slots=True)
-class TextPattern:
+class ChunkLayout:
     """What a read looks like that is one event with one text: a chunk of the chunked transfer coding (RFC 9112, 7.1).
 
     It is the size of the chunk as `size_format` writes it, `head`, a JSON string, and `tail`, line end included. The
@@ -80,10 +80,10 @@ class TextTemplate:
             return ""
         return self._match(data, start, end)
 
-    def pattern(self, size_format: bytes, read: bytes, *, verbatim: bool) -> TextPattern:
+    def layout(self, size_format: bytes, read: bytes, *, verbatim: bool) -> ChunkLayout:
         """Return what a chunk looks like whose data is an event like `read`, which has just matched."""
         head, tail = read[: _data_start(read)] + self._prefix, self._suffix + b"\n\n\r\n"
-        return TextPattern(self.kind, size_format, head, tail, len(self._prefix), verbatim)
+        return ChunkLayout(self.kind, size_format, head, tail, len(self._prefix), verbatim)
 
     def match_payloads(self, payloads: Sequence[bytes], start: int) -> list[str]:
         """Return the texts of the payloads from `start` on, up to the first mismatch or to `MAX_BATCH_CHARS`."""
