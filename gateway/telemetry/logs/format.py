@@ -6,9 +6,11 @@ another record (CWE-117), and an escape sequence would control the terminal of t
 
 import json
 import logging
+import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, Literal
 
 import orjson
@@ -51,7 +53,11 @@ class ConsoleFormatter(logging.Formatter):
         shown: Mapping[str, object] | None = getattr(record, SHOWS_FIELDS, None)
         if shown is not None:
             message += f": {as_text(shown)}"
-        parts = [head + message + _left_out(record), *self._details(record)]
+        line = head + message + _left_out(record)
+        if not (record.exc_info or record.stack_info) and line.isprintable():
+            # Nearly every line.
+            return line
+        parts = [line, *self._details(record)]
         return f"\n{_INDENT}".join(map(escape, "\n".join(parts).split("\n")))
 
     def _details(self, record: logging.LogRecord) -> Iterator[str]:
@@ -91,7 +97,14 @@ def fields_of(record: logging.LogRecord) -> Mapping[str, object]:
 
 def as_text(fields: Mapping[str, object]) -> str:
     """Return fields as `name=value`, separated by spaces; those that are None are left out."""
-    return " ".join(f"{name}={_value(value)}" for name, value in fields.items() if value is not None)
+    parts = []
+    for name, value in fields.items():
+        if type(value) is int or (type(value) is str and _BARE.fullmatch(value)):
+            # Nearly every value.
+            parts.append(f"{name}={value}")
+        elif value is not None:
+            parts.append(f"{name}={_value(value)}")
+    return " ".join(parts)
 
 
 def quoted(text: str) -> str:
@@ -101,8 +114,15 @@ def quoted(text: str) -> str:
 
 def timestamp(seconds: float) -> str:
     """Return a time in seconds since 1970 as ISO 8601 in UTC, with milliseconds."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    fraction, whole = math.modf(seconds)
+    # Rounded to microseconds, as `datetime` does: 0.03 s is less than that in binary.
+    carried, microseconds = divmod(round(fraction * 1e6), 1_000_000)
+    return f"{_whole_second(int(whole) + carried)}.{microseconds // 1000:03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _whole_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def escape(text: str) -> str:

@@ -72,12 +72,16 @@ def generation_fields(
 
 def unusual(fields: Mapping[str, object]) -> Mapping[str, object]:
     """Return the fields that people need to read: without what is the same in most lines."""
-    hidden = {name for name, value in _USUAL.items() if fields.get(name) == value} | {EVENT}
-    if fields.get("upstream_model") == fields.get("model"):
-        hidden.add("upstream_model")
-    if fields.get("attempts") == 1 and fields.get("end") == "complete":
-        hidden.add("attempt_ends")
-    return {name: value for name, value in fields.items() if name not in hidden}
+    shown = dict(fields)
+    shown.pop(EVENT, None)
+    if shown.get("upstream_model") == shown.get("model"):
+        shown.pop("upstream_model", None)
+    if shown.get("attempts") == 1 and shown.get("end") == "complete":
+        shown.pop("attempt_ends", None)
+    for name, value in _USUAL.items():
+        if shown.get(name) == value:
+            del shown[name]
+    return shown
 
 
 def cut(text: str) -> str:

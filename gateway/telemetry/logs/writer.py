@@ -22,6 +22,12 @@ BATCH_BYTES: Final = 64 << 10
 CLOSE_SECONDS: Final = 1.0
 """Maximum time for which the end of the process waits for lines to be written."""
 
+GATHER_SECONDS: Final = 0.05
+"""Time for which lines of normal operation are gathered, to be written together.
+
+A thread that wakes for each of them takes the interpreter's lock from the event loop each time.
+"""
+
 STOPPED_SECONDS: Final = 1.0
 """Time between two attempts to write to a file that is not ready."""
 
@@ -29,7 +35,7 @@ STOPPED_SECONDS: Final = 1.0
 class LogWriter(logging.Handler):
     """Handler that leaves writing to a thread. `write` writes some bytes of a line, and returns how many.
 
-    It is no `QueueHandler`: lines are formatted before they are queued, since the objects in a record may change, and
+    Warnings are written at once, other lines within `GATHER_SECONDS`. It is no `QueueHandler`: lines are formatted before they are queued, since the objects in a record may change, and
     what waits is bounded by its size.
     """
 
@@ -42,6 +48,8 @@ class LogWriter(logging.Handler):
         """Size of `_lines` and of what is being written, in bytes."""
         self._dropped = 0
         self._is_closing = False
+        self._is_urgent = False
+        """What waits is to be written at once."""
         # Re-entrant, which is the default: a signal handler may log while its thread is in here.
         self._changed = threading.Condition()
         # A daemon: one that is stopped in a write must not keep the process from ending.
@@ -60,17 +68,22 @@ class LogWriter(logging.Handler):
                 return
             self._lines.append(line)
             self._waiting += len(line)
-            self._changed.notify()
+            if record.levelno >= logging.WARNING:
+                self._is_urgent = True
+            if self._is_urgent or len(self._lines) == 1:
+                self._changed.notify()
 
     def flush(self) -> None:
         """Wait until everything is written, for at most `CLOSE_SECONDS`."""
         with self._changed:
+            self._is_urgent = bool(self._waiting)
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not self._waiting, CLOSE_SECONDS)
 
     def close(self) -> None:
         """Write what waits, for at most `CLOSE_SECONDS`, and end the thread."""
         with self._changed:
-            self._is_closing = True
+            self._is_closing = self._is_urgent = True
             self._changed.notify()
         self._thread.join(CLOSE_SECONDS)
         super().close()
@@ -92,13 +105,16 @@ class LogWriter(logging.Handler):
     def _next_batch(self) -> bytes | None:
         """Wait for lines, and return them, with one about those that were dropped; None at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._lines or self._is_closing)
+            if not self._lines:
+                self._changed.wait_for(lambda: self._lines or self._is_closing)
+                self._changed.wait_for(lambda: self._is_urgent, GATHER_SECONDS)
             if not self._lines:
                 return None
             lines, size = [], 0
             while self._lines and size < BATCH_BYTES:
                 lines.append(self._lines.popleft())
                 size += len(lines[-1])
+            self._is_urgent = self._is_closing or (self._is_urgent and bool(self._lines))
             if self._dropped:
                 notice = self._notice(self._dropped)
                 self._dropped = 0

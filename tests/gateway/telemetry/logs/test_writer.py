@@ -57,6 +57,40 @@ def test_lines_are_written_in_order_and_whole() -> None:
         assert file.written.decode().splitlines() == [f"line {number}" for number in range(100)]
 
 
+def test_lines_of_normal_operation_are_written_together() -> None:
+    writes: list[bytes] = []
+    is_written = threading.Event()
+
+    def write(data: bytes) -> int:
+        writes.append(data)
+        is_written.set()
+        return len(data)
+
+    with writer(write) as handler:
+        with handler._changed:
+            # The thread can't look at the lines before the last of them.
+            for number in range(3):
+                log(handler, "line %d", number)
+        assert is_written.wait(SECONDS)
+    assert writes == [b"line 0\nline 1\nline 2\n"]
+
+
+def test_a_warning_is_urgent_and_so_is_what_waits_before_it() -> None:
+    file = File()
+    with writer(file.write) as handler:
+        with handler._changed:
+            urgent = [handler._is_urgent]
+            log(handler, "line")
+            urgent.append(handler._is_urgent)
+            handler.handle(logging.LogRecord("a", logging.WARNING, "", 0, "warning", (), None))
+            urgent.append(handler._is_urgent)
+        file.is_ready.set()
+        handler.flush()
+        urgent.append(handler._is_urgent)
+    assert urgent == [False, False, True, False]
+    assert file.written == b"line\nwarning\n"
+
+
 def test_closing_writes_what_waits() -> None:
     file = File()
     file.is_ready.set()
