@@ -97,8 +97,11 @@ class Observers(Observer):
 
     def chunk_times(self, generation: Generation, attempt: Attempt) -> ChunkTimes | None:
         """Return what the first observer that measures chunks returns."""
-        times = (observer.chunk_times(generation, attempt) for observer in self._observers)
-        return next((found for found in times if found is not None), None)
+        for observer in self._observers:
+            times = observer.chunk_times(generation, attempt)
+            if times is not None:
+                return times
+        return None
 
     def on_attempt_end(self, generation: Generation, attempt: Attempt) -> None:
         """Pass on the end of a call."""

@@ -35,8 +35,8 @@ STOPPED_SECONDS: Final = 1.0
 class LogWriter(logging.Handler):
     """Handler that leaves writing to a thread. `write` writes some bytes of a line, and returns how many.
 
-    Warnings are written at once, other lines within `GATHER_SECONDS`. It is no `QueueHandler`: lines are formatted before they are queued, since the objects in a record may change, and
-    what waits is bounded by its size.
+    Warnings are written at once, other lines within `GATHER_SECONDS`. It is no `QueueHandler`: lines are formatted
+    before they are queued, since the objects in a record may change, and what waits is bounded by its size.
     """
 
     def __init__(self, write: Callable[[bytes], int], max_bytes: int = MAX_BYTES) -> None:

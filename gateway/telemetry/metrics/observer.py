@@ -1,6 +1,6 @@
 """Count what happens to generations."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.billing.usage import estimate_output
@@ -23,14 +23,14 @@ from gateway.telemetry.summary import AttemptSummary, GenerationSummary
 FAILURES: Final = frozenset(code.value for code in CODES)
 """Ends of an attempt that are failures."""
 
-TOKENS: Final[tuple[tuple[Metric, Callable[[Usage], int | None]], ...]] = (
-    (names.INPUT_TOKENS, lambda usage: usage.input_tokens),
-    (names.OUTPUT_TOKENS, lambda usage: usage.output_tokens),
-    (names.CACHE_READ_TOKENS, lambda usage: usage.cached_input_tokens),
-    (names.CACHE_WRITE_TOKENS, lambda usage: usage.cache_write_tokens),
-    (names.REASONING_TOKENS, lambda usage: usage.reasoning_tokens),
+TOKENS: Final[Sequence[Metric]] = (
+    names.INPUT_TOKENS,
+    names.OUTPUT_TOKENS,
+    names.CACHE_READ_TOKENS,
+    names.CACHE_WRITE_TOKENS,
+    names.REASONING_TOKENS,
 )
-"""The counters of tokens, and what they count of the usage of a call."""
+"""The counters of tokens, in the order of `_tokens`."""
 
 
 class MetricsObserver(Observer):
@@ -133,8 +133,8 @@ class MetricsObserver(Observer):
             registry.add(names.WASTED_TOKENS, tokens, summary.model, attempt.provider, reason)
 
     def _count_usage(self, usage: Usage, call: tuple[str, ...]) -> None:
-        for metric, count in TOKENS:
-            if (tokens := count(usage)) is not None:
+        for metric, tokens in zip(TOKENS, _tokens(usage), strict=True):
+            if tokens is not None:
                 self._registry.add(metric, tokens, *call, UNKNOWN_MODALITY)
         if usage.input_tokens is not None:
             self._registry.record(names.CALL_INPUT_TOKENS, usage.input_tokens, *call)
@@ -151,6 +151,17 @@ class MetricsObserver(Observer):
         labels = self._running.pop(generation_id, None)
         if labels is not None:
             self._registry.add(names.RUNNING, -1, *labels)
+
+
+def _tokens(usage: Usage) -> Sequence[int | None]:
+    """Return what the counters of tokens count of the usage of a call."""
+    return (
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_input_tokens,
+        usage.cache_write_tokens,
+        usage.reasoning_tokens,
+    )
 
 
 def _wasted(summary: GenerationSummary) -> Iterator[tuple[AttemptSummary, str, float]]:

@@ -36,13 +36,19 @@ class Registry:
         Who subtracts the amount later must use those: a reload may have given the value a series of its own meanwhile.
         """
         values = self._values.setdefault(metric, {})
+        if labels in values:
+            # Nearly always.
+            values[labels] += amount
+            return labels
         key = self._key(metric, labels, values)
         values[key] = values.get(key, 0) + amount
         return key
 
     def record(self, metric: Metric, value: float, *labels: str) -> None:
         """Count a value in a histogram."""
-        self.histogram(metric, *labels).record(value)
+        histograms = self._histograms.get(metric)
+        found = None if histograms is None else histograms.get(labels)
+        (found or self.histogram(metric, *labels)).record(value)
 
     def histogram(self, metric: Metric, *labels: str) -> Histogram:
         """Return the histogram of these labels, to record values in."""
