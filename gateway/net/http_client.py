@@ -12,6 +12,7 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from gateway.net.one_write_request import OneWriteRequest
 from gateway.net.resolver import ThreadResolver
 
 _HEADERS: Final = {"User-Agent": "dualstream", "Accept-Encoding": "identity"}
@@ -33,8 +34,11 @@ class HttpClient:
     """Pool of connections to configured addresses. The owner must `close` it."""
 
     def __init__(self, timeout: aiohttp.ClientTimeout, connector: aiohttp.BaseConnector | None = None) -> None:
+        connector = connector or aiohttp.TCPConnector(resolver=ThreadResolver())
         self._session = aiohttp.ClientSession(
-            connector=connector or aiohttp.TCPConnector(resolver=ThreadResolver()),
+            connector=connector,
+            # aiohttp's own request says in its head that the connection is closed.
+            request_class=aiohttp.ClientRequest if connector.force_close else OneWriteRequest,
             timeout=timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
