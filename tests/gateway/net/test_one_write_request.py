@@ -72,7 +72,7 @@ async def test_the_bytes_are_those_of_aiohttp(body: bytes | str | None) -> None:
 async def test_a_short_request_needs_no_task() -> None:
     created: list[str] = []
 
-    def create_task(loop: asyncio.AbstractEventLoop, coroutine: Any) -> asyncio.Task[Any]:
+    def create_task(loop: asyncio.AbstractEventLoop, coroutine: Any) -> asyncio.Task[Any]:  # noqa: ANN401 - of any type
         created.append(coroutine.__qualname__)
         return asyncio.Task(coroutine, loop=loop)
 
