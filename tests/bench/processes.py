@@ -15,7 +15,7 @@ from typing import IO
 from tests.bench.measurement import cpu_time, memory
 
 CHECKOUT = Path(__file__).parents[2]
-STARTING_SECONDS = 60.0
+STARTING_SECONDS = 120.0
 POLLING_SECONDS = 0.005
 ENDING_SECONDS = 2.0
 

@@ -8,14 +8,19 @@ from tests.bench.load.client import Client
 from tests.bench.load.http import ChunkedBody, ResponseHead, WireError, parse_response_head, request
 from tests.bench.stamps import STAMP
 
-LINE_END = rb"(?:\n|$)"
-TERMINAL = re.compile(
-    rb"(?:^|\n)(?:event: (complete|interrupted|error|message_stop|response\.completed)|data: \[DONE\])" + LINE_END
-)
-"""The end of a stream, in our own protocol and in those of providers."""
+ENDS = {
+    b"complete": "complete",
+    b"interrupted": "interrupted",
+    b"error": "error",
+    b"message_stop": "complete",
+    b"response.completed": "complete",
+}
+"""Ends of a stream by the names of events, in our own protocol and in those of providers."""
 
-REPETITION = re.compile(rb"(?:^|\n)event: response\.(?:[a-z_.]+\.done|completed)" + LINE_END)
-"""An event of OpenAI's Responses that repeats text which has come before."""
+DONE = b"data: [DONE]"
+NAME = re.compile(rb"event: ([a-z_.]+)")
+NOT_TEXT = re.compile(rb"event: (?:complete|interrupted|error|message_stop|response\.(?:completed|[a-z_.]+\.done))\n")
+"""Events that end the stream, and those of OpenAI's Responses that repeat text which has come before."""
 
 
 class EventStreamClient(Client):
@@ -74,14 +79,20 @@ class EventStreamClient(Client):
             self.finish_request(f"interrupt: status {parse_response_head(head).status}")
 
     def _read_events(self, block: bytes) -> None:
-        if not (TERMINAL.search(block) or REPETITION.search(block)):
+        if DONE not in block and not NOT_TEXT.search(block):
             self.on_events(STAMP.findall(block), block.count(b"\n\n"))
             return
         for event in block.split(b"\n\n")[:-1]:
-            self.on_events(() if REPETITION.search(event) else STAMP.findall(event), 1)
-            if end := TERMINAL.search(event):
-                # Before or after the name of the event.
-                lines = event.split(b"\n")
-                seq = next((int(line.rpartition(b":")[2]) for line in lines if line.startswith(b"id: ")), 0)
-                name = (end[1] or b"").decode()
-                self.on_end(name if name in {"interrupted", "error"} else "complete", seq)
+            if not (DONE in event or NOT_TEXT.search(event + b"\n")):
+                self.on_events(STAMP.findall(event), 1)
+                continue
+            self.on_events((), 1)
+            self._read_end(event)
+
+    def _read_end(self, event: bytes) -> None:
+        name = NAME.search(event)
+        end = ENDS.get(name[1]) if name else "complete"
+        if end is not None:
+            # Before or after the name of the event.
+            numbers = (int(line.rpartition(b":")[2]) for line in event.split(b"\n") if line.startswith(b"id: "))
+            self.on_end(end, next(numbers, 0))
