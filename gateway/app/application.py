@@ -1,9 +1,15 @@
 """The ASGI application: Starlette, with deferred serving."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from starlette.applications import Starlette
-from starlette.types import Message, Receive, Scope, Send
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+from starlette.types import ExceptionHandler, Lifespan, Message, Receive, Scope, Send
 
 from gateway.api.middleware.headers import validate_headers
+from gateway.app.router import PathRouter
 from gateway.asgi import DEFERRED, DeferredServe, direct_writer
 
 
@@ -12,6 +18,16 @@ class Application(Starlette):
 
     Here, and nowhere else, a stream that was counted is released, however its request ends.
     """
+
+    def __init__(
+        self,
+        routes: Sequence[BaseRoute],
+        middleware: Sequence[Middleware],
+        exception_handlers: Mapping[Any, ExceptionHandler],
+        lifespan: Lifespan["Application"],
+    ) -> None:
+        super().__init__(middleware=middleware, exception_handlers=exception_handlers)
+        self.router = PathRouter(routes, lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""

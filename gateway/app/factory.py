@@ -94,7 +94,6 @@ def create_app(
         exception_handlers=error_handlers(hub),
         lifespan=lambda _app: _lifespan(hub, reloader, replica, upkeep, tracing),
     )
-    app.router.redirect_slashes = False
     app.state.hub = hub
     app.state.streams = services.streams
     app.state.reloader = reloader

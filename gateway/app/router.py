@@ -1,0 +1,45 @@
+"""Find the route of a request by its path."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeGuard
+
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
+from starlette.types import Lifespan, Receive, Scope, Send
+
+_PATH_ROUTES: Final = Route | WebSocketRoute
+
+
+class PathRouter(Router):
+    """Starlette's router, except that it tries only routes that can match; it does not redirect.
+
+    Starlette tries the regular expression of one route after the other. Here a dictionary holds what each path without
+    parameters matches, and other paths are tried with the other routes only. The routes must not change.
+    """
+
+    def __init__(self, routes: Sequence[BaseRoute], lifespan: Lifespan[Any]) -> None:
+        super().__init__(routes, redirect_slashes=False, lifespan=lifespan)
+        paths = {route.path for route in routes if _is_fixed(route)}
+        self._of_paths = {path: _router(route for route in routes if _may_match(route, path)) for path in paths}
+        self._of_others = _router(route for route in routes if not _is_fixed(route))
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on to the first route that matches, or answer that there is none."""
+        # Starlette compares routes with what follows the root path.
+        if scope["type"] == "lifespan" or scope.get("root_path"):
+            await super().app(scope, receive, send)
+            return
+        scope["router"] = self
+        await self._of_paths.get(scope["path"], self._of_others).app(scope, receive, send)
+
+
+def _router(routes: Iterable[BaseRoute]) -> Router:
+    return Router(list(routes), redirect_slashes=False)
+
+
+def _is_fixed(route: BaseRoute) -> TypeGuard[Route | WebSocketRoute]:
+    """Return True if a route matches one path only."""
+    return isinstance(route, _PATH_ROUTES) and not route.param_convertors
+
+
+def _may_match(route: BaseRoute, path: str) -> bool:
+    return not isinstance(route, _PATH_ROUTES) or route.path_regex.match(path) is not None
