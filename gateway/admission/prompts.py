@@ -35,7 +35,8 @@ class PromptMemory:
             Refused: see `PromptReservation.grow`.
         """
         reservation = PromptReservation(self, client, self._max_per_client.limit_for(address))
-        reservation.grow(size)
+        if size:
+            reservation.grow(size)
         return reservation
 
     def check(self, client: str, max_bytes: int, size: int) -> None:
@@ -71,7 +72,8 @@ class PromptReservation:
             Refused: `rate_limit`: it is more than the client's share; `queue_full`: more than there is for all. What
                 was reserved before stays reserved.
         """
-        self.check(size)
+        if size > 0:
+            self._memory.check(self._client, self._max_bytes, size)
         self._memory.add(self._client, size)
         self.size += size
 
@@ -82,8 +84,9 @@ class PromptReservation:
 
     def resize(self, size: int) -> None:
         """Count `size` bytes from now on, without a check: they are held already."""
-        self._memory.add(self._client, size - self.size)
-        self.size = size
+        if size != self.size:
+            self._memory.add(self._client, size - self.size)
+            self.size = size
 
     def release(self) -> None:
         """Release everything; a second time does nothing."""

@@ -1,5 +1,7 @@
 """Values that middleware stores in the ASGI scope of a request."""
 
+from collections.abc import Mapping
+
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
@@ -16,6 +18,23 @@ ORIGIN = "dualstream.origin"
 
 DIALECT = "dualstream.dialect"
 """Scope key of the dialect of a request, in whose form it is refused; absent for our own protocol."""
+
+HEADERS = "dualstream.headers"
+"""Scope key of the headers; see `headers_of`."""
+
+
+def headers_of(scope: Scope) -> Mapping[str, str]:
+    """Return the headers by their names in lower case, the first of each name.
+
+    A request is asked for a dozen headers: they are decoded once, where Starlette compares all of them each time.
+    """
+    headers: Mapping[str, str] | None = scope.get(HEADERS)
+    if headers is None:
+        # Of several with the same name, the last item of a dictionary counts.
+        encoded = reversed(scope["headers"])
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in encoded}
+        scope[HEADERS] = headers
+    return headers
 
 
 def dialect_of(connection: HTTPConnection) -> Dialect | None:
@@ -43,4 +62,5 @@ def principal_of(scope: Scope) -> Principal:
 
 def address(connection: HTTPConnection) -> str:
     """Return the client's address; behind trusted proxies, the one that they forward."""
-    return client_address(connection.client.host if connection.client is not None else "")
+    client = connection.scope.get("client")
+    return client_address("" if client is None else client[0])

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from gateway.api.context import dialect_of, principal
 from gateway.api.model_api.model_lists import FORMS, ModelForm, OpenAIModels
 from gateway.api.responses import json_response
-from gateway.dialects.base import ModelApiDialect
+from gateway.dialects.base import is_model_api
 from gateway.pass_through.listed_models import ListedModels
 from gateway.pipeline.hub import Hub
 from gateway.routing.registry import ModelRegistry
@@ -72,4 +72,4 @@ def model_routes(hub: Hub) -> list[BaseRoute]:
 
 def _form(request: Request) -> ModelForm:
     dialect = dialect_of(request)
-    return FORMS.get(dialect.api, _OPENAI) if isinstance(dialect, ModelApiDialect) else _OPENAI
+    return FORMS.get(dialect.api, _OPENAI) if dialect is not None and is_model_api(dialect) else _OPENAI

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple, get_args
 
 import orjson
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.requests import HTTPConnection, Request
 
-from gateway.api.context import principal
+from gateway.api.context import headers_of, principal
 from gateway.api.services import Services
 from gateway.pipeline.hub import new_id
 from gateway.protocol.commands import JsonObject, OnDisconnect
@@ -28,6 +28,9 @@ _POLICIES: Final[Mapping[str, OnDisconnect]] = {policy: policy for policy in get
 JSON_TYPES: Final = frozenset({"application/json"})
 """Content types of bodies."""
 
+_REQUEST_ID: Final = "dualstream.request_id"
+"""Scope key of a generated id."""
+
 _CONTENT_LENGTH: Final = re.compile(r"[0-9]{1,15}")
 _SAFE_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _MAX_JSON_DEPTH: Final = 64
@@ -37,10 +40,13 @@ MAX_JSON_VALUES: Final = 100_000
 
 def request_id(connection: HTTPConnection) -> str:
     """Return the client's `X-Request-ID` if it is safe to echo and log, or else an id generated once per request."""
-    client_id = connection.headers.get("x-request-id", "")
-    if _SAFE_ID.fullmatch(client_id):
+    scope = connection.scope
+    client_id = headers_of(scope).get("x-request-id", "")
+    if client_id and _SAFE_ID.fullmatch(client_id):
         return client_id
-    generated: str = connection.scope.setdefault("dualstream.request_id", new_id("r"))
+    generated: str | None = scope.get(_REQUEST_ID)
+    if generated is None:
+        generated = scope[_REQUEST_ID] = new_id("r")
     return generated
 
 
@@ -88,9 +94,10 @@ def last_event_id(request: Request) -> SentPosition:
     Polyfills that may not set a header append `lastEventId` (Yaffle/EventSource), `evs_last_event_id` (amvtek) or the
     like to the URL. A position that was sent twice comes joined by a comma (RFC 9110, 5.3): the last one counts.
     """
-    sent = _last(",".join(request.headers.getlist("last-event-id")))
-    if sent:
-        return SentPosition(sent, "Last-Event-ID")
+    if "last-event-id" in headers_of(request.scope):
+        sent = _last(",".join(request.headers.getlist("last-event-id")))
+        if sent:
+            return SentPosition(sent, "Last-Event-ID")
     if not request.scope.get("query_string"):
         return SentPosition("", "last_event_id")
     named = [(value, name) for name, value in request.query_params.multi_items() if is_position_name(name) and value]
@@ -108,7 +115,7 @@ def is_position_name(name: str) -> bool:
 
 def wants_events(request: Request) -> bool:
     """Return True for an `EventSource`, by the one header that it always sends (WHATWG HTML, 9.2.3)."""
-    return request.method == "GET" and "text/event-stream" in request.headers.get("accept", "")
+    return request.method == "GET" and "text/event-stream" in headers_of(request.scope).get("accept", "")
 
 
 async def read_json(
@@ -126,22 +133,25 @@ async def read_json(
     Raises:
         Refused: the body is too large, compressed, has another content type, or is not JSON; no memory is left.
     """
-    headers, limit = request.headers, services.max_body_bytes
+    headers, limit = headers_of(request.scope), services.max_body_bytes
     if empty is not None and headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return empty
     check_body_headers(request, limit, content_types)
     owner, body = principal(request), bytearray()
     reservation = services.hub.prompts.reserve(owner.id, owner.address)
     try:
-        async for chunk in request.stream():
+        is_complete = False
+        # Not `Request.stream`: asyncio registers each asynchronous generator.
+        while not is_complete:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise invalid("The client disconnected before the end of the request.")
+            chunk, is_complete = message.get("body", b""), not message.get("more_body", False)
             reservation.grow(len(chunk))
             body += chunk
             # A chunked body has no Content-Length to check.
             if len(body) > limit:
                 raise _too_large(limit)
-    except ClientDisconnect:
-        message = "The client disconnected before the end of the request."
-        raise invalid(message) from None
     finally:
         reservation.release()
     return parse_json(body, "The body", max_values) if body.strip() or empty is None else empty
@@ -172,23 +182,25 @@ def check_body_headers(request: Request, limit: int, content_types: Collection[s
     Raises:
         Refused: it is longer than `limit` bytes, compressed, of another content type, or from an unknown page.
     """
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    headers = headers_of(request.scope)
+    content_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if content_type not in content_types:
         message = f"Content-Type is {content_type[:100]!r}: send application/json."
         raise invalid(message, param="Content-Type", status=415)
     # A page can send a form or plain text to any origin without a CORS preflight, but not JSON (WHATWG Fetch, 2.2.2).
     # Which page sends it must be known then: `Origins.check` has refused a foreign one.
-    if content_type not in JSON_TYPES and is_browser(request.headers) and not has_origin_headers(request.headers):
+    if content_type not in JSON_TYPES and is_browser(headers) and not has_origin_headers(headers):
         message = (
             "This browser does not send which page makes the request: send the header Content-Type: application/json."
         )
         raise Refused(Code.FORBIDDEN, message, param="Content-Type")
     # RFC 9110, 15.5.16. Decompressing would let a small request become a large one.
-    coding = ", ".join(request.headers.getlist("content-encoding")).strip().lower()
-    if coding not in {"", "identity"}:
-        message = f"Content-Encoding is {coding[:100]!r}: send the body uncompressed, without this header."
-        raise invalid(message, param="Content-Encoding", status=415)
-    content_length = request.headers.get("content-length", "0")
+    if "content-encoding" in headers:
+        coding = ", ".join(request.headers.getlist("content-encoding")).strip().lower()
+        if coding not in {"", "identity"}:
+            message = f"Content-Encoding is {coding[:100]!r}: send the body uncompressed, without this header."
+            raise invalid(message, param="Content-Encoding", status=415)
+    content_length = headers.get("content-length", "0")
     if _CONTENT_LENGTH.fullmatch(content_length) is None or int(content_length) > limit:
         raise _too_large(limit)
 
@@ -208,8 +220,15 @@ def parse_json(text: bytes | bytearray | str, subject: str, max_values: int = MA
     except orjson.JSONDecodeError as error:
         message = f"{subject} is not JSON: {error}."
         raise invalid(message) from None
-    _check_json_bounds(value, subject, max_values)
+    # What is shorter than that has not so many parts, and depth takes brackets.
+    if len(text) > max_values or _count_brackets(text) > _MAX_JSON_DEPTH:
+        _check_json_bounds(value, subject, max_values)
     return value
+
+
+def _count_brackets(text: bytes | bytearray | str) -> int:
+    """Return how many arrays and objects begin in JSON, at most: strings may contain brackets."""
+    return text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
 
 
 def _check_json_bounds(value: object, subject: str, max_values: int) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.requests import HTTPConnection
 
-from gateway.api.context import dialect_of
+from gateway.api.context import dialect_of, headers_of
 from gateway.generation.source import StartSource
 from gateway.protocol.commands import MAX_TRACE_LENGTH
 
@@ -16,7 +16,7 @@ NATIVE: Final = "native"
 def start_source(connection: HTTPConnection, transport: str) -> StartSource:
     """Return the source of what a request or socket starts; the path tells the dialect."""
     dialect = dialect_of(connection)
-    return source_of(connection.headers, transport, NATIVE if dialect is None else dialect.name)
+    return source_of(headers_of(connection.scope), transport, NATIVE if dialect is None else dialect.name)
 
 
 def source_of(headers: Mapping[str, str], transport: str, dialect: str) -> StartSource:

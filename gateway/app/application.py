@@ -22,9 +22,9 @@ class Application(Starlette):
     def __init__(
         self,
         routes: Sequence[BaseRoute],
-        middleware: Sequence[Middleware],
-        exception_handlers: Mapping[Any, ExceptionHandler],
-        lifespan: Lifespan["Application"],
+        middleware: Sequence[Middleware] = (),
+        exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
+        lifespan: Lifespan["Application"] | None = None,
     ) -> None:
         super().__init__(middleware=middleware, exception_handlers=exception_handlers)
         self.router = PathRouter(routes, lifespan)

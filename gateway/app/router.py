@@ -16,7 +16,7 @@ class PathRouter(Router):
     parameters matches, and other paths are tried with the other routes only. The routes must not change.
     """
 
-    def __init__(self, routes: Sequence[BaseRoute], lifespan: Lifespan[Any]) -> None:
+    def __init__(self, routes: Sequence[BaseRoute], lifespan: Lifespan[Any] | None = None) -> None:
         super().__init__(routes, redirect_slashes=False, lifespan=lifespan)
         paths = {route.path for route in routes if _is_fixed(route)}
         self._of_paths = {path: _router(route for route in routes if _may_match(route, path)) for path in paths}

@@ -12,7 +12,7 @@ was read from it. A projection decides this by each attempt: verbatim data belon
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject, StartRequest
@@ -85,6 +85,11 @@ class TextProjection(Projection, Protocol):
         ...
 
 
+def projects_text(projection: Projection) -> TypeGuard[TextProjection]:
+    """Return True for a `TextProjection`. `isinstance` collects all members of a protocol each time: 90 calls."""
+    return hasattr(projection, "project_text")
+
+
 @runtime_checkable
 class LiveProjection(Projection, Protocol):
     """A projection that has more than the heartbeat of its dialect to send into a silence."""
@@ -149,6 +154,11 @@ class ModelApiDialect(Dialect, Protocol):
         ...
 
 
+def is_model_api(dialect: Dialect) -> TypeGuard[ModelApiDialect]:
+    """Return True for a `ModelApiDialect`, without the cost of `isinstance`; see `projects_text`."""
+    return hasattr(dialect, "api") and hasattr(dialect, "document")
+
+
 @runtime_checkable
 class AnsweringDialect(Protocol):
     """A dialect of an API that has a response of its own for some failures before the first content."""
@@ -168,4 +178,7 @@ class PlainRefusals(Protocol):
 
 def dialect_for(dialects: Iterable[Dialect], path: str, headers: Mapping[str, str]) -> Dialect | None:
     """Return the dialect in whose form a request is refused; None for one of our own protocol."""
-    return next((dialect for dialect in dialects if dialect.owns(path, headers)), None)
+    for dialect in dialects:
+        if dialect.owns(path, headers):
+            return dialect
+    return None

@@ -1,7 +1,8 @@
 """What a hub holds: its generations and their tasks, its models and its limits."""
 
 import asyncio
-import secrets
+import os
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -50,7 +51,8 @@ POSITIONS_SECONDS: Final = 0.1
 
 def new_id(prefix: str) -> str:
     """Return an id that can't be guessed: 128 random bits, base64url."""
-    return f"{prefix}_{secrets.token_urlsafe(16)}"
+    # As `secrets.token_urlsafe` does it, in fewer steps.
+    return f"{prefix}_{urlsafe_b64encode(os.urandom(16))[:-2].decode()}"
 
 
 class HubBase:

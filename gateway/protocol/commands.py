@@ -132,7 +132,10 @@ class StartRequest(OptionFields):
         None, description="A model or an alias; without it, the default model."
     )
     options: Options = Field(Options(), description="Passed to the provider, except `on_disconnect`.")
-    metadata: Metadata = Field({}, description="Returned in the snapshot.")
+    # A factory: pydantic makes a deep copy of a default that may change, by a function in Python.
+    metadata: Metadata = Field(
+        default_factory=dict, description="Returned in the snapshot.", json_schema_extra={"default": {}}
+    )
     stream: Annotated[Literal[True], _JSON_BOOLEAN] | None = None
     stream_options: JsonObject | None = None
     n: Annotated[int, Field(ge=1, le=1), JSON_INTEGER] | None = None
@@ -164,7 +167,7 @@ class StartRequest(OptionFields):
 
     @model_validator(mode="after")
     def _move_options(self) -> "StartRequest":
-        moved = [name for name in _TOP_LEVEL if getattr(self, name) is not None]
+        moved = [name for name in self.model_fields_set & _TOP_LEVEL if getattr(self, name) is not None]
         if not moved:
             return self
         merged = {**merge(("options",), self.options, self), "max_completion_tokens": None}

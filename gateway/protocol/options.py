@@ -67,6 +67,9 @@ ADVICE: Final[Mapping[str, str]] = {
 """Advice for fields of providers' APIs that are not options here."""
 
 
+_NAMES: Final = tuple(OptionFields.model_fields)
+
+
 class Options(OptionFields):
     """The options of a start. `max_completion_tokens` is OpenAI's newer name of `max_tokens`."""
 
@@ -129,7 +132,7 @@ def merge(path: tuple[str, ...], options: OptionFields, others: OptionFields | N
     merged: JsonObject = {}
     names: dict[str, str] = {}
     for prefix, fields in ((path, options), ((), others)):
-        for name in OptionFields.model_fields if fields is not None else ():
+        for name in _NAMES if fields is not None and fields.model_fields_set else ():
             value = getattr(fields, name)
             if value is None:
                 continue

@@ -43,9 +43,11 @@ class StartDefaults:
         return request.model_copy(update=changed) if changed else request
 
     def _added_options(self, request: StartRequest) -> dict[str, object]:
-        # Merged: `max_completion_tokens` is another name of `max_tokens`.
-        given = merge((), request.options)
-        added: dict[str, object] = {name: value for name, value in self.options.items() if name not in given}
+        added: dict[str, object] = {}
+        if self.options:
+            # Merged: `max_completion_tokens` is another name of `max_tokens`.
+            given = merge((), request.options)
+            added = {name: value for name, value in self.options.items() if name not in given}
         if self.tools:
             ours = {_name(tool): tool for tool in self.tools}
             theirs = [ours.pop(_name(tool), tool) for tool in request.options.tools or ()]

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -51,7 +52,7 @@ class Origins:
             Refused: `forbidden`: a page of another origin, or the host is not one of ours.
         """
         origin, host = headers.get("origin"), headers.get("host", "").lower()
-        if not self._is_allowed_host(host):
+        if not (self.any_host or _is_address_or_loopback(host)):
             raise _unknown_host(host)
         if origin is not None:
             if _is_same_origin(origin, host, scheme):
@@ -63,11 +64,11 @@ class Origins:
             raise forbidden_origin("another site")
         return ""
 
-    def _is_allowed_host(self, host: str) -> bool:
-        if self.any_host:
-            return True
-        name = _hostname(host)
-        return _is_loopback_name(name) or _is_address(name)
+
+@lru_cache(maxsize=64)
+def _is_address_or_loopback(host: str) -> bool:
+    name = _hostname(host)
+    return _is_loopback_name(name) or _is_address(name)
 
 
 def has_origin_headers(headers: Mapping[str, str]) -> bool:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
+from urllib.parse import unquote
 
 import httptools
 from uvicorn._types import ASGI3Application, HTTPScope
@@ -27,6 +28,7 @@ from gateway.server.lightweight import LightFlowControl, SingleWaiterEvent
 from gateway.server.lingering_close import LingeringClose
 from gateway.server.raw_response import encode_refusal
 from gateway.server.refused_connection import MAX_WAITING, RefusedConnection
+from gateway.server.response_cycle import ResponseCycle
 from gateway.server.websocket_protocol import WebSocketProtocol
 
 logger = logging.getLogger(__name__)
@@ -260,11 +262,47 @@ class HttpProtocol(HttpToolsProtocol):
             )
         elif not self._apply_absolute_form():
             self._refuse(invalid("The host of the request target is missing.", param="url"), linger=True)
-        elif not self._has_ended:
-            if self._is_http_10:
-                # RFC 9110, 10.1.1: such a client does not know 100 (Continue).
-                self.expect_100_continue = False
-            super().on_headers_complete()
+        elif not self._has_ended and self.parser is not None:
+            self._start(self.parser)
+
+    def _start(self, parser: httptools.HttpRequestParser) -> None:
+        """Start the application with this protocol as its direct writer; an upgrade follows the parser's return.
+
+        In place of uvicorn's method, which makes an event of another kind, and a cycle of its own.
+        """
+        scope, version, app = self.scope, parser.get_http_version(), self.app
+        scope["method"] = parser.get_method().decode("ascii")
+        if version != "1.1":
+            scope["http_version"] = version
+        if parser.should_upgrade() and self._should_upgrade():
+            return
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["path"], scope["raw_path"] = unquote(path) if "%" in path else path, url.path
+        scope["query_string"] = url.query or b""
+        is_http_10 = version == "1.0"
+        self.cycle = cycle = ResponseCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=SingleWaiterEvent(),
+            # RFC 9110, 10.1.1: a client of HTTP/1.0 does not know 100 (Continue).
+            expect_100_continue=self.expect_100_continue and not is_http_10,
+            keep_alive=not is_http_10 and parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if is_http_10:
+            # No direct writer, which writes chunks.
+            app = partial(serve_http_10, app, cycle)
+        else:
+            scope["extensions"] = {WRITER_EXTENSION: self}  # type: ignore[dict-item]
+        # The scope holds what the application needs of them; between the requests of a connection nothing does.
+        self.headers, self.url = [], b""
+        self._start_asgi_task(cycle, app)
 
     def _apply_absolute_form(self) -> bool:
         """Replace Host by the host of a target in absolute form, which alone counts; return False if it has none.
@@ -277,10 +315,6 @@ class HttpProtocol(HttpToolsProtocol):
             rest = self.url[match.end() :]
             self.url = rest if rest.startswith(b"/") else b"/" + rest
         return match is None or bool(match[1])
-
-    @property
-    def _is_http_10(self) -> bool:
-        return self.parser is not None and self.parser.get_http_version() == "1.0"
 
     def on_body(self, body: bytes) -> None:
         """Buffer a piece of the body, unless nothing reads it: its response streams already, or it was refused."""
@@ -319,18 +353,6 @@ class HttpProtocol(HttpToolsProtocol):
         """Refuse a request that can't be parsed, with our error body in place of uvicorn's text."""
         self._refuse(invalid("This is not a valid HTTP/1.1 request."), linger=True)
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Start the application with this protocol as its direct writer, and release what it does not need."""
-        if self._is_http_10:
-            # No direct writer, which writes chunks.
-            app = partial(serve_http_10, app, cycle)
-        else:
-            cycle.scope["extensions"] = {WRITER_EXTENSION: self}  # type: ignore[dict-item]
-        cycle.message_event = SingleWaiterEvent()
-        # The scope holds what the application needs of them; between the requests of a connection nothing does.
-        self.headers, self.url = [], b""
-        super()._start_asgi_task(cycle, app)
-
     def _encoded_size(self) -> int:
         """Return the bytes of a complete head, with one space where any number is allowed (RFC 9112, 3 and 5)."""
         method = b"" if self.parser is None else self.parser.get_method()
@@ -339,8 +361,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _has_valid_host(self) -> bool:
         """Return True if the request has exactly one Host header, or none in HTTP/1.0 (RFC 9112, 3.2)."""
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        return hosts == 1 or (hosts == 0 and self._is_http_10)
+        hosts = [name for name, _ in self.headers].count(b"host")
+        return hosts == 1 or (hosts == 0 and self.parser is not None and self.parser.get_http_version() == "1.0")
 
     def _unbind(self) -> None:
         """Release the viewer's callbacks and the writer in the scope: each is a reference cycle with this protocol."""

@@ -5,12 +5,12 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import principal
+from gateway.api.context import headers_of, principal
 from gateway.api.generations import start_generation
 from gateway.api.requests import on_disconnect_header, read_json_object
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
-from gateway.dialects.base import Call, Dialect, DialectStart, ModelApiDialect
+from gateway.dialects.base import Call, Dialect, DialectStart, is_model_api
 from gateway.dialects.sent_request import SentRequest, sent_request
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import JsonObject, OnDisconnect, StartRequest
@@ -37,8 +37,8 @@ class Endpoint:
         self._services = services
         self._dialect = dialect
         self._path = path
-        # Clients of a provider's API send all that the provider gets. Checked once: a check costs some 20 µs.
-        self._with_defaults = not isinstance(dialect, ModelApiDialect)
+        # Clients of a provider's API send all that the provider gets.
+        self._with_defaults = not is_model_api(dialect)
 
     async def start(self, request: Request) -> Response | DialectResponse:
         """Start a generation, and respond with it.
@@ -47,7 +47,8 @@ class Endpoint:
             Refused: the request is not valid, or `Generations.start` refuses it.
         """
         body = await self._read(request)
-        call = Call(body, request.path_params, request.query_params, request.headers, self._path)
+        query = request.query_params if request.scope["query_string"] else {}
+        call = Call(body, request.path_params, query, headers_of(request.scope), self._path)
         start = await self._parse(call, request)
         if start.stream:
             enter_stream(self._services, request)
@@ -96,4 +97,6 @@ def _transport_of(start: DialectStart) -> str:
 
 def with_policy(start: StartRequest, policy: OnDisconnect | None) -> StartRequest:
     """Return a start that names what happens when its client leaves."""
+    if policy == start.options.on_disconnect:
+        return start
     return start.model_copy(update={"options": start.options.model_copy(update={"on_disconnect": policy})})

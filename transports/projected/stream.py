@@ -6,7 +6,7 @@ from starlette.types import Send
 
 from gateway.api.services import Services
 from gateway.asgi import Writer
-from gateway.dialects.base import Dialect, LiveProjection, ProjectedEvent, Projection, TextProjection
+from gateway.dialects.base import Dialect, LiveProjection, ProjectedEvent, Projection, projects_text
 from gateway.dialects.numbering import NumberedProjection
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
@@ -24,7 +24,7 @@ class ProjectedFraming:
         self.content_type = dialect.content_type
         self.heartbeat = dialect.heartbeat
         self._project = projection.project
-        self._project_text = projection.project_text if isinstance(projection, TextProjection) else None
+        self._project_text = projection.project_text if projects_text(projection) else None
         self._projection = projection
         self.on_cut: Callable[[], None] | None = None
         """Called when the projection ends the response as a lost connection, perhaps before the terminal entry."""

@@ -7,14 +7,13 @@ import logging
 import secrets
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.admission.log_throttle import log_message
 from gateway.api import session, tickets
-from gateway.api.context import DIALECT, ORIGIN, PRINCIPAL, address, dialect_of
+from gateway.api.context import DIALECT, ORIGIN, PRINCIPAL, address, dialect_of, headers_of
 from gateway.api.responses import refusal_response
 from gateway.api.services import Services
 from gateway.dialects.base import dialect_for
@@ -51,17 +50,18 @@ class AuthMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check a request, and store its origin and principal in the scope."""
         if scope["type"] == "http" and not _is_public(scope["path"]):
-            scope[DIALECT] = dialect_for(self._services.dialects, scope["path"], Headers(scope=scope))
+            request = Request(scope)
+            scope[DIALECT] = dialect_for(self._services.dialects, scope["path"], headers_of(request.scope))
             try:
-                await self._authenticate(scope)
+                await self._authenticate(request)
             except Refused as refused:
                 count_refusal(self._services, refused)
-                await _refusal(refused, Request(scope))(scope, receive, send)
+                await _refusal(refused, request)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    async def _authenticate(self, scope: Scope) -> None:
-        request = Request(scope)
+    async def _authenticate(self, request: Request) -> None:
+        scope = request.scope
         # The origin comes first: a foreign page must get 403 (not 401), and must not use a ticket up.
         origin = check_origin(self._services, request)
         ticket = tickets.ticket_from_url(scope)
@@ -82,7 +82,7 @@ def check_origin(services: Services, connection: HTTPConnection) -> str:
         Refused: `forbidden`: a foreign page.
     """
     try:
-        origin = services.origins.check(connection.headers, connection.scope["scheme"])
+        origin = services.origins.check(headers_of(connection.scope), connection.scope["scheme"])
     except Refused as refused:
         log_foreign_page(services, connection, refused)
         raise
@@ -124,7 +124,7 @@ def read_credential(services: Services, connection: HTTPConnection) -> str | Non
     """
     if services.authenticator.allows_anonymous:
         return None
-    named = bearer_credential(connection.headers) or _key_from_url(connection)
+    named = bearer_credential(headers_of(connection.scope)) or _key_from_url(connection)
     return named or session.token_from_cookie(services.cookie, connection)
 
 
@@ -154,7 +154,7 @@ def _has_metrics_key(services: Services, request: Request) -> bool:
     key = services.metrics_key
     if key is None:
         return False
-    given = bearer_credential(request.headers) or ""
+    given = bearer_credential(headers_of(request.scope)) or ""
     is_key = secrets.compare_digest(given.encode(), key.encode())
     if not is_key and services.authenticator.allows_anonymous:
         message = "The metrics require their key: send the header Authorization: Bearer … with it (metrics_key)."

@@ -5,11 +5,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.api.context import headers_of
 from gateway.api.middleware.auth import log_foreign_page
 from gateway.api.responses import refusal_response
 from gateway.api.services import Services
@@ -58,12 +59,11 @@ class CorsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a preflight; pass on every other request."""
-        # The lifespan has no headers; a WebSocket needs no CORS, its origin is checked in the handshake.
-        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
-        origin = headers.get("origin")
+        # A WebSocket needs no CORS, its origin is checked in the handshake.
+        origin = headers_of(scope).get("origin") if scope["type"] == "http" else None
         if origin is None:
             await self._app(scope, receive, send)
-        elif scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+        elif scope["method"] == "OPTIONS" and "access-control-request-method" in headers_of(scope):
             await self._preflight(Request(scope), origin)(scope, receive, send)
         else:
             is_listed = self._services.origins.is_listed(origin)

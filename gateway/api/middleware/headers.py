@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from starlette.types import Message, Send
@@ -13,6 +14,7 @@ DEFAULT_HEADERS: Final[Mapping[bytes, bytes]] = {
 }
 """Headers of every response that does not set them itself."""
 
+_DEFAULTS: Final = list(DEFAULT_HEADERS.items())
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -33,9 +35,17 @@ def validate_headers(send: Send) -> Send:
 
 
 def _validated(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    present = []
     for name, value in headers:
-        if _NAME.fullmatch(name) is None or _CONTROL.search(value) is not None:
+        lower_name = _lower_name(name)
+        if lower_name is None or _CONTROL.search(value) is not None:
             message = f"cannot send the header {name!a}: it contains a control character"
             raise ValueError(message)
-    present = {name.lower() for name, _ in headers}
-    return [*headers, *((name, value) for name, value in DEFAULT_HEADERS.items() if name not in present)]
+        present.append(lower_name)
+    return headers + [default for default in _DEFAULTS if default[0] not in present]
+
+
+@lru_cache(maxsize=256)
+def _lower_name(name: bytes) -> bytes | None:
+    """Return the name of a header in lower case; None if it is not valid (RFC 9110, 5.6.2). Names are few."""
+    return name.lower() if _NAME.fullmatch(name) is not None else None
