@@ -63,7 +63,10 @@ class EventLog:
         """It has several readers."""
         self._max_entries = max_entries
         self.on_append: Callable[[], None] | None = None
-        """Called before the readers: what stores the log beyond this process."""
+        """Called before the readers, except at the end: what stores the log beyond this process. It is None while that
+        waits to store what has come before, so that most appends do not call it."""
+        self.on_end: Callable[[], None] | None = None
+        """The same for the terminal event, which is stored at once."""
         self.entries: list[Entry] = []
         """What is held, for reading."""
         self._gaps: list[tuple[int, int]] = []
@@ -216,9 +219,12 @@ class EventLog:
 
     def wake(self) -> None:
         """Call the readers."""
-        if self.on_append is not None:
-            if self._held is not None:
-                return
+        if self._held is not None:
+            return
+        if self.ended:
+            if self.on_end is not None:
+                self.on_end()
+        elif self.on_append is not None:
             self.on_append()
         # A copy: a reader that reaches the end unsubscribes while it is called.
         for listener in tuple(self._listeners):

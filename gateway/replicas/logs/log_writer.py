@@ -7,7 +7,6 @@ the store is slow, the next batch is larger; when it fails, nothing is collected
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import Final, TypeVar
 
 from gateway.clock import Clock
@@ -91,17 +90,18 @@ class LogWriter:
 
         One of which nothing is stored is not scheduled before it was written once.
         """
-        written = WrittenLog(generation, terms, fence, stored, is_created=stored > 0, is_scheduled=not stored)
+        written = WrittenLog(generation, terms, fence, stored, is_created=stored > 0)
         written.unwritten_since = None if stored else self._clock.now()
         self._logs[generation.id] = written
-        generation.log.on_append = partial(self._schedule.on_append, written)
+        self._schedule.add(written)
+        if stored:
+            self._schedule.listen(written)
         return written
 
     def remove(self, generation_id: str) -> None:
         """Write a log no longer; an unknown one is ignored."""
         written = self._logs.pop(generation_id, None)
         if written is not None:
-            written.generation.log.on_append = None
             self._schedule.forget(written)
 
     def forget(self, generation_id: str) -> None:
@@ -170,7 +170,7 @@ class LogWriter:
             with self._reporting():
                 await self._create(written)
         finally:
-            written.is_scheduled = False
+            self._schedule.listen(written)
             if written.is_dirty and written in self:
                 # What came meanwhile; or the id is known, and an append finds out whether by an earlier attempt of
                 # ours; or the caller does not wait any longer.

@@ -1,7 +1,8 @@
 """When logs are written: the delay of a batch adapts to who reads it."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from math import inf
 from typing import Final
 
@@ -14,7 +15,10 @@ at once: a token of a paced answer does not wait for others."""
 
 
 class WriteSchedule:
-    """Collects logs that have something new. `max_delay` is the longest delay of a batch, in seconds."""
+    """Collects logs that have something new. `max_delay` is the longest delay of a batch, in seconds.
+
+    A log calls the schedule at the first append after a batch, and at its end. The appends between cost nothing.
+    """
 
     def __init__(self, clock: Clock, max_delay: float) -> None:
         self._max_delay = max_delay
@@ -25,20 +29,19 @@ class WriteSchedule:
         self._timer, self._watched_timer = RestartableTimer(clock), RestartableTimer(clock)
         self._watched_until = -inf
         """Time until which watched logs wait for each other."""
+        self._listeners: dict[WrittenLog, Callable[[], None]] = {}
         self._has_due = asyncio.Event()
         self.is_paused = False
         """Nothing is scheduled: the store has failed, or the gateway ends."""
 
-    def on_append(self, written: WrittenLog) -> None:
-        """Schedule a log; called in the call stack of each append."""
-        if written.is_scheduled and not written.generation.log.ended:
-            return
-        if written.unwritten_since is None:
-            written.unwritten_since = self._clock.now()
-        if written.generation.log.ended:
-            self.write_now(written)
-        elif not self.is_paused:
-            self._wait(written)
+    def add(self, written: WrittenLog) -> None:
+        """Schedule what is appended to a log once `listen` is called, and its end from now on."""
+        self._listeners[written] = partial(self._on_append, written)
+        written.generation.log.on_end = partial(self._on_end, written)
+
+    def listen(self, written: WrittenLog) -> None:
+        """Schedule a log at its next append, if it was added: what it has now is about to be written."""
+        written.generation.log.on_append = self._listeners.get(written)
 
     def write_now(self, written: WrittenLog) -> None:
         """Schedule a log without delay."""
@@ -46,7 +49,7 @@ class WriteSchedule:
             self._unwatched.pop(written, None)
             self._watched.pop(written, None)
             self._due[written] = None
-            written.is_scheduled = True
+            written.generation.log.on_append = None
             self._has_due.set()
 
     async def due(self) -> Iterable[WrittenLog]:
@@ -55,11 +58,13 @@ class WriteSchedule:
         self._has_due.clear()
         due, self._due = self._due, {}
         for written in due:
-            written.is_scheduled = False
+            self.listen(written)
         return due
 
     def forget(self, written: WrittenLog) -> None:
         """Forget a log that is written no longer."""
+        self._listeners.pop(written, None)
+        written.generation.log.on_append = written.generation.log.on_end = None
         for scheduled in (self._unwatched, self._watched, self._due):
             scheduled.pop(written, None)
 
@@ -70,7 +75,7 @@ class WriteSchedule:
         self._watched_timer.cancel()
         for scheduled in (self._unwatched, self._watched, self._due):
             for written in scheduled:
-                written.is_scheduled = False
+                self.listen(written)
             scheduled.clear()
 
     def resume(self, dirty: Iterable[WrittenLog]) -> None:
@@ -79,14 +84,23 @@ class WriteSchedule:
         for written in dirty:
             self.write_now(written)
 
-    def _wait(self, written: WrittenLog) -> None:
+    def _on_append(self, written: WrittenLog) -> None:
+        if written.unwritten_since is None:
+            written.unwritten_since = self._clock.now()
+        if self.is_paused:
+            return
         if written.watchers:
             self._wait_watched(written)
             return
-        written.is_scheduled = True
+        written.generation.log.on_append = None
         if not self._unwatched:
             self._timer.start(self._max_delay, self._on_timer)
         self._unwatched[written] = None
+
+    def _on_end(self, written: WrittenLog) -> None:
+        if written.unwritten_since is None:
+            written.unwritten_since = self._clock.now()
+        self.write_now(written)
 
     def _wait_watched(self, written: WrittenLog) -> None:
         now = self._clock.now()
@@ -94,7 +108,7 @@ class WriteSchedule:
             self._begin_pause(now)
             self.write_now(written)
             return
-        written.is_scheduled = True
+        written.generation.log.on_append = None
         if not self._watched:
             self._watched_timer.start(self._watched_until - now, self._on_watched_timer)
         self._watched[written] = None

@@ -27,8 +27,6 @@ class WrittenLog:
     fence: int = 0
     stored: int = 0
     is_created: bool = False
-    is_scheduled: bool = False
-    """It waits to be written: appends need not schedule it."""
     is_deleted: bool = False
     """A client has deleted it; it runs to its end, which is not kept."""
     watchers: set[str] = field(default_factory=set)

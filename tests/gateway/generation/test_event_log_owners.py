@@ -24,7 +24,7 @@ def read(log: EventLog, after: int = 0) -> list[Event]:
 def test_nothing_that_can_be_read_changes_while_it_is_held() -> None:
     log = log_of(Accepted("g_1", "r", "m"), Chunk("a"))
     called: list[int] = []
-    log.on_append = lambda: called.append(log.last)
+    log.on_append = log.on_end = lambda: called.append(log.last)
     log.subscribe(lambda: called.append(log.last))
     log.hold()
     log.hold()
@@ -40,6 +40,18 @@ def test_nothing_that_can_be_read_changes_while_it_is_held() -> None:
     assert called == [6, 6]
     with pytest.raises(AssertionError):
         log.append(Chunk("d"))
+
+
+def test_what_stores_the_log_learns_of_an_append_or_of_the_end() -> None:
+    log = log_of(Accepted("g_1", "r", "m"))
+    called: list[str] = []
+    log.on_append, log.on_end = (lambda: called.append("append")), (lambda: called.append("end"))
+    log.extend([Chunk("a"), Chunk("b")])
+    log.on_append = None
+    log.append(Chunk("c"))
+    assert called == ["append"]
+    log.append(ERROR)
+    assert called == ["append", "end"]
 
 
 def test_what_another_owner_has_appended_comes_in_place_of_what_is_dropped() -> None:

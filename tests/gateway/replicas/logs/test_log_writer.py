@@ -174,7 +174,7 @@ async def test_a_log_that_another_gateway_has_taken_is_given_up() -> None:
         await harness.advance(0.2)
         assert harness.fenced == [written]
         assert harness.writer.get(generation.id) is None
-        assert generation.log.on_append is None
+        assert (generation.log.on_append, generation.log.on_end) == (None, None)
 
 
 async def test_retaking_gives_new_fences_to_what_is_still_ours() -> None:
