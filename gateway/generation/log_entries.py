@@ -1,7 +1,8 @@
 """The entries of an event log: events, and text that was joined without encoding it again. Pure."""
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 import orjson
@@ -78,43 +79,49 @@ class Entry(NamedTuple):
         return ToolCall(**fields) if self.kind is ToolCall else Part(fields.pop("kind"), fields)
 
 
-def merge(entries: Sequence[Entry], *, with_ends: bool = False) -> Iterator[Entry]:
+def merge(entries: Iterable[Entry], *, with_ends: bool = False) -> Iterator[Entry]:
     """Yield entries with adjacent text of one kind joined, for a reader that is behind; nothing is encoded again.
 
     `with_ends`: the joined entries say where each of their events ends, for an API that numbers them.
     """
-    return _merge(entries, _join_for_log if with_ends else _join_for_reader)
-
-
-def _merge(entries: Sequence[Entry], join: Callable[[list[Entry]], Entry]) -> Iterator[Entry]:
     pending: list[Entry] = []
-    size, pending_head = 0, b""
+    pending_kind: type[Event | Verbatim] | None = None
+    head, begin, size = b"", 0, 0
     for entry in entries:
-        # The property is needed for tool calls alone.
-        head = TEXT_HEADS.get(entry.kind) or entry.head
-        grown = size + len(entry.data) - len(head)
-        if pending and (head != pending_head or grown > MERGED_BYTES):
-            yield join(pending) if len(pending) > 1 else pending[0]
-            grown -= size
-            pending = []
+        # All fields at once: reading some of them by name takes longer than the rest of this loop.
+        _, _, kind, data, _, _, _ = entry
+        is_other = kind is not pending_kind or kind is ToolCall
+        if is_other:
+            former, head, pending_kind = head, entry.head, kind
+            is_other, begin = head != former, len(head)
+        added = len(data) - begin
+        size += added
+        if is_other or size > MERGED_BYTES:
+            if pending:
+                yield _join(pending, with_ends=with_ends)
+                pending = []
+            size = added
         if head:
             pending.append(entry)
-            pending_head = head
         else:
             yield entry
-        size = grown if pending else 0
     if pending:
-        yield join(pending) if len(pending) > 1 else pending[0]
+        yield _join(pending, with_ends=with_ends)
 
 
-def _join_for_reader(entries: list[Entry]) -> Entry:
+def _join(entries: Sequence[Entry], *, with_ends: bool) -> Entry:
+    """Return one entry for several with an equal head."""
+    if len(entries) == 1:
+        return entries[0]
     # JSON strings are joined as bytes: escape sequences never reach over the end of a string (RFC 8259, 7).
     head = entries[0].head
-    data = b'%b%b"}' % (head, b"".join([entry.data[len(head) : -2] for entry in entries]))
-    joined = Entry(entries[0].first, entries[-1].last, entries[0].kind, data)
-    if all(entry.verbatim is None for entry in entries):
-        return joined
-    return joined._replace(verbatim=b"\n".join(map(_verbatim_lines, entries)))
+    begin = len(head)
+    firsts, lasts, kinds, encoded, ends_of, _, lines = zip(*entries, strict=True)
+    texts = [data[begin:-2] for data in encoded]
+    text = b"".join(texts)
+    ends = _ends(ends_of, texts, text) if with_ends else ()
+    verbatim = None if lines.count(None) == len(lines) else b"\n".join(map(_verbatim_lines, entries))
+    return Entry(firsts[0], lasts[-1], kinds[0], b'%b%b"}' % (head, text), ends, None, verbatim)
 
 
 def _verbatim_lines(entry: Entry) -> bytes:
@@ -122,15 +129,19 @@ def _verbatim_lines(entry: Entry) -> bytes:
     return b"\n" * (entry.last - entry.first) if entry.verbatim is None else entry.verbatim
 
 
-def _join_for_log(entries: list[Entry]) -> Entry:
-    start, ends, reached = len(entries[0].head) - len('"'), array("I"), 0
-    for entry in entries:
-        if entry.ends:
-            ends.extend([reached + end for end in entry.ends])
+def _ends(ends_of: Sequence[Sequence[int]], texts: Sequence[bytes], joined: bytes) -> Sequence[int]:
+    """Return where each event ends in the joined text, in characters; `texts` are JSON without its quotes."""
+    if joined.isascii() and b"\\" not in joined and not any(ends_of):
+        # Most text: each character is a byte, and each entry one event.
+        return array("I", accumulate(map(len, texts)))
+    ends, reached = array("I"), 0
+    for own, text in zip(ends_of, texts, strict=True):
+        if own:
+            ends.extend([reached + end for end in own])
         else:
-            ends.append(reached + len(orjson.loads(entry.data[start:-1])))
+            ends.append(reached + len(orjson.loads(b'"%b"' % text)))
         reached = ends[-1]
-    return _join_for_reader(entries)._replace(ends=ends)
+    return ends
 
 
 def before(entry: Entry, seq: int) -> Entry:
