@@ -72,4 +72,5 @@ def test_an_unknown_part_is_refused() -> None:
 
 def test_noise_is_stated() -> None:
     row = Row("firehose", "firehose", "sse", [{"others_cores": 0.25, "stolen_cores": 0.01}])
-    assert "other processes used 0.25 cores in the median" in part("conditions", Results("", {}, {}, 1, rows=[row]))
+    text = " ".join(part("conditions", Results("", {}, {}, 1, rows=[row])).split())
+    assert "0.25 cores in the median row and 0.25 in the worst (firehose, SSE); the host stole at most 0.01." in text

@@ -70,15 +70,16 @@ def format_spread(results: Results, row: str, target: str, metric: Metric) -> st
 
 def describe_noise(results: Results) -> str:
     """Return a description of how quiet the machine was."""
-    rows = [row.medians for row in results.rows if row.runs]
-    others = [row["others_cores"] for row in rows if "others_cores" in row]
-    stolen = [row["stolen_cores"] for row in rows if "stolen_cores" in row]
-    if not others:
+    rows = [(row, row.medians) for row in results.rows if "others_cores" in row.medians]
+    if not rows:
         return "nothing was measured"
-    middle = sorted(others)[len(others) // 2]
+    others = sorted(figures["others_cores"] for _, figures in rows)
+    loudest, figures = max(rows, key=lambda found: found[1]["others_cores"])
+    stolen = max(figures["stolen_cores"] for _, figures in rows)
     return (
-        f"other processes used {middle:.2f} cores in the median and {max(others):.2f} at most; "
-        f"the host stole at most {max(stolen):.2f}"
+        f"other processes used {others[len(others) // 2]:.2f} cores in the median row and "
+        f"{figures['others_cores']:.2f} in the worst ({loudest.name}, {title_of(loudest.target)}); "
+        f"the host stole at most {stolen:.2f}"
     )
 
 
