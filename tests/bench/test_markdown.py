@@ -65,6 +65,23 @@ def test_before_and_after_are_in_one_table() -> None:
     assert "no other revision" in part("changes", costs("steady", "cpu_us_per_token", sse=20.0))
 
 
+@pytest.mark.parametrize(
+    ("sse", "websocket", "difference"), [(40, 50, "SSE 20% less"), (50, 40, "WebSocket 20% less"), (40, 41, "none")]
+)
+def test_the_transports_are_compared(sse: float, websocket: float, difference: str) -> None:
+    text = part("transports", costs("paced-500", "cpu_us_per_token", sse=sse, websocket=websocket))
+    assert f"| CPU per token, 500 streams | {sse:.1f} µs | {websocket:.1f} µs | {difference} |" in text
+
+
+def test_sentences_hold_figures() -> None:
+    idle = costs("idle", "kb_per_stream", sse=22, websocket=26)
+    assert part("idle", idle) == "<!-- bench:idle -->22.0 KB (SSE) to 26.0 KB (WebSocket)<!-- /bench -->"
+    text = part("cost", idle).replace("\N{NO-BREAK SPACE}", " ")
+    assert "takes 22.0 KB of memory over SSE" in " ".join(text.split())
+    assert "0.32 ms in the median" in part("close", costs("leave", "close_p50_ms", sse=0.32))
+    assert "0.50 ms for a short answer" in part("overhead", costs("short", "cpu_ms_per_request", sse=0.5))
+
+
 def test_an_unknown_part_is_refused() -> None:
     with pytest.raises(UnknownPartError, match="other"):
         part("other", Results("", {}, {}, 1))

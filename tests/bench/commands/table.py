@@ -10,7 +10,17 @@ from tests.bench.processes import CHECKOUT
 from tests.bench.report.markdown import fill
 from tests.bench.results import load
 
-PAGES: Final = (CHECKOUT / "docs" / "performance.md", CHECKOUT / "README.md")
+PAGES: Final = tuple(
+    CHECKOUT / page
+    for page in (
+        "README.md",
+        "docs/performance.md",
+        "docs/sse-or-websocket.md",
+        "docs/comparison.md",
+        "docs/operations/tuning.md",
+    )
+)
+"""Pages that have parts between marks."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -6,16 +6,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from tests.bench.metric import (
+    CLOSE,
+    CLOSE_WORST,
     CPU_PER_REQUEST,
     CPU_PER_TOKEN,
+    DELAY,
+    DELAY_WORST,
     KERNEL_PER_TOKEN,
     MEMORY_PER_STREAM,
+    PAST_FENCE,
     START_CPU,
     START_MEMORY,
     STORE_PER_TOKEN,
     USER_PER_TOKEN,
     Metric,
 )
+from tests.bench.report import sentences
 from tests.bench.report.goals import GOALS, MOST_OF_NATIVE, Goal
 from tests.bench.report.table import (
     NOTHING,
@@ -33,8 +39,8 @@ MARK: Final = re.compile(r"(?P<begin><!-- bench:(?P<name>[a-z]+) -->)(?P<text>.*
 """A part of a page that is written from results."""
 
 GOAL_TARGETS: Final = ("nginx", "express", *NATIVE, "chat")
-WIDTH: Final = 116
-"""Of a line of the README, without its indent."""
+SAME: Final = 0.05
+"""Relative difference that is none."""
 
 
 class UnknownPartError(Exception):
@@ -176,21 +182,51 @@ def _change(results: Results, row: str, target: str, other: str, metric: Metric)
     return f"{before:,.{metric.digits}f} → {format_figure(now, metric)}{relative}"
 
 
-def _readme(results: Results) -> str:
-    def figure(row: str, target: str, metric: Metric) -> str:
-        return format_figure(results.figure(row, target, metric.name), metric)
+TRANSPORT_ROWS: Final = (
+    ("CPU per token, 100 streams at 50 tokens a second", "paced-100", "paced-100", (CPU_PER_TOKEN,)),
+    ("CPU per token, 500 streams", "paced-500", "paced-500", (CPU_PER_TOKEN,)),
+    ("CPU per token in a burst", "firehose", "firehose", (CPU_PER_TOKEN,)),
+    ("delay that the gateway adds, 500 streams, p50 / p99", "paced-500", "paced-500", (DELAY, DELAY_WORST)),
+    ("a whole short answer; a WebSocket each", "short", "short", (CPU_PER_REQUEST,)),
+    ("a whole short answer; one WebSocket after another answer", "short", "short-reused", (CPU_PER_REQUEST,)),
+    ("memory of an open, idle stream", "idle", "idle", (MEMORY_PER_STREAM,)),
+    (
+        "stop at 200 running streams: command sent → provider's socket closed, p50 / p99",
+        "interrupt",
+        "interrupt",
+        (CLOSE, CLOSE_WORST),
+    ),
+    ("events after a stop", "interrupt", "interrupt", (PAST_FENCE,)),
+    ("client gone → provider's socket closed, p50 / p99", "leave", "leave", (CLOSE, CLOSE_WORST)),
+)
+"""Title, row over SSE, row over WebSocket, figures; the first figure of both is compared."""
 
-    text = (
-        f"A token that comes alone costs {figure('paced-100', 'sse', CPU_PER_TOKEN)} of CPU over SSE and "
-        f"{figure('paced-100', 'websocket', CPU_PER_TOKEN)} over WebSocket, its part of the request included (nginx, "
-        f"which only forwards: {figure('paced-100', 'nginx', CPU_PER_TOKEN)}), and in bursts "
-        f"{figure('firehose', 'sse', CPU_PER_TOKEN)}; a short answer costs {figure('short', 'sse', CPU_PER_REQUEST)}. "
-        f"An open stream takes {figure('idle', 'sse', MEMORY_PER_STREAM)} of memory over SSE, "
-        f"{figure('idle', 'websocket', MEMORY_PER_STREAM)} over WebSocket"
+
+def _transports(results: Results) -> str:
+    return _table(
+        ("", *map(title_of, NATIVE), "difference"),
+        (
+            (
+                title,
+                " / ".join(format_cell(results, sse_row, "sse", metric) for metric in metrics),
+                " / ".join(format_cell(results, websocket_row, "websocket", metric) for metric in metrics),
+                _difference(
+                    results.figure(sse_row, "sse", metrics[0].name),
+                    results.figure(websocket_row, "websocket", metrics[0].name),
+                ),
+            )
+            for title, sse_row, websocket_row, metrics in TRANSPORT_ROWS
+        ),
     )
-    lines = textwrap.wrap(re.sub(r" (?=(?:µs|ms|KB)\b)", "\N{NO-BREAK SPACE}", text), WIDTH, break_on_hyphens=False)
-    # A mark at the begin of a line would be a block of HTML, which ends the paragraph.
-    return "\n  ".join(["", *lines])
+
+
+def _difference(sse: float | None, websocket: float | None) -> str:
+    high = max(sse or 0, websocket or 0)
+    if sse is None or websocket is None or not high:
+        return ""
+    if abs(sse - websocket) / high < SAME:
+        return "none"
+    return f"{title_of('sse' if sse < websocket else 'websocket')} {abs(sse - websocket) / high:.0%} less"
 
 
 PARTS: Final[Mapping[str, Callable[[Results], str]]] = {
@@ -199,7 +235,11 @@ PARTS: Final[Mapping[str, Callable[[Results], str]]] = {
     "targets": _targets,
     "changes": _changes,
     "figures": _figures,
-    "readme": _readme,
+    "transports": _transports,
+    "cost": sentences.cost,
+    "overhead": sentences.overhead,
+    "idle": sentences.idle,
+    "close": sentences.close,
 }
 """What is written between marks, by their names."""
 

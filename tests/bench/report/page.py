@@ -95,9 +95,9 @@ def _chart(drawn: list[Bar]) -> str:
 
 def _bars(results: Results, scenario: Scenario, metric: Metric) -> Iterator[Bar]:
     for target in results.targets:
-        # A server that can't run this scenario is shown with the one that it is compared by.
         runs_it = target.partition(AGAINST)[0] in scenario.targets
-        name = scenario.name if runs_it else scenario.compared_with
+        # Another server that can't run this scenario is shown with the one that it is compared by.
+        name = scenario.name if runs_it else scenario.compared_with if target in OTHERS else ""
         row = results.row(name, target) if name else None
         if row is None:
             continue
@@ -116,6 +116,7 @@ def _growth(results: Results, scenario: Scenario) -> str:
         drawn = [
             Curve(_colour(target), title_of(target), list(_points(results, scenario, target, metric)))
             for target in results.targets
+            if AGAINST not in target
         ]
         charts.append(
             f"<div><h3>{_with_unit(metric)}, by streams</h3>{curves(drawn, lambda value: f'{value:,.0f}')}</div>"
