@@ -36,9 +36,7 @@ class ChunkTimes:
         `written_at` is when something was last written to a viewer here. If that was before, no viewer got the chunk in
         the call stack that has read it: there is none, or those that there are do not read as fast.
         """
-        hold = self._held.append
-        hold(read_at)
-        hold(written_at)
+        self._held += (read_at, written_at)
         if read_at >= self._due:
             self.flush()
             self._due = read_at + HOLD_SECONDS

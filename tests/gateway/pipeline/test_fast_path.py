@@ -98,10 +98,20 @@ def hold(path: TokenPath) -> None:
     path.generation.lease.expires = path.clock.now() - 1
 
 
-def release(path: TokenPath) -> None:
-    """Renew the lease."""
+def renew(path: TokenPath) -> None:
+    """Renew the lease; a log that is held is still held."""
     path.generation.lease.expires = path.clock.now() + 1000
+
+
+def release(path: TokenPath) -> None:
+    """Renew the lease, and show what was held."""
+    renew(path)
     path.generation.log.release()
+
+
+def fence(path: TokenPath) -> None:
+    """Raise the fence; the call is not cancelled yet."""
+    _try(lambda: path.generation.interrupt("client", None, path.clock.now()))
 
 
 def lose(path: TokenPath) -> None:
@@ -277,6 +287,16 @@ async def test_what_happens_between_two_texts(command: Step) -> None:
     await run_both([view("sse"), *texts, command, *texts, release, catch_up, *texts, *read(LAST)])
 
 
+async def test_a_log_that_is_held_shows_nothing_until_its_release() -> None:
+    texts = read_events(*map(event, TEXTS))
+    assert await run_both([view("sse"), *texts, hold, *texts, renew, *texts, release, *texts]) == 6
+
+
+async def test_nothing_is_taken_behind_the_fence() -> None:
+    texts = read_events(*map(event, TEXTS))
+    assert await run_both([view("sse"), *texts, fence, *texts]) == 2
+
+
 async def test_a_slow_client_gets_joined_text() -> None:
     texts = read_events(*map(event, TEXTS * 10))
     assert await run_both([view("sse", reads=False), *texts, catch_up, *texts, *read_events(FINISH)]) > 70
@@ -357,7 +377,7 @@ READS: Final = st.one_of(
     ),
 )
 OTHERS: Final = st.one_of(
-    st.sampled_from([interrupt, revise, lose, hold, release, catch_up]).map(lambda step: [step]),
+    st.sampled_from([interrupt, fence, revise, lose, hold, renew, release, catch_up]).map(lambda step: [step]),
     st.builds(
         lambda framing, reads: [view(framing, reads=reads)],
         st.sampled_from(["sse", "websocket", "chat"]),
