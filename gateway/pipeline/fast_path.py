@@ -69,7 +69,7 @@ class TextFastPath:
 
     def learn(self, layout: ChunkLayout | None) -> None:
         """See `FastPath.learn`."""
-        if layout is None or not self._call.takes_plain_text:
+        if layout is None or not self._call.takes_plain_text or self._counter.last is not layout.kind:
             self._head = b""
             return
         self._head = layout.size_format + layout.head.replace(b"%", b"%%")
@@ -111,7 +111,6 @@ class TextFastPath:
             generation.state is not State.STREAMING
             or now > generation.lease.expires
             or self._log.is_closed
-            or counter.last is not kind
             or grown > counter.limit
             or attempt.text_bytes + length >= self._meter.due
         ):
