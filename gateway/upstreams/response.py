@@ -134,6 +134,7 @@ class StreamedResponse:
     def _layout(self, read: bytes) -> ChunkLayout | None:
         """Return what the next read looks like if it is a text like this one; None if it must be parsed.
 
+        After a text that was found by the template, the decoder stands between two events, and the reader has no state.
         The parser stands between two chunks if the read is one whole chunk by its own framing, and the body has grown
         by just its data. Any other place to begin would have taken bytes of the framing for data, or of the data for
         framing: a carriage return is in none of them, as `TextTemplate.match_read` has found.
@@ -141,8 +142,6 @@ class StreamedResponse:
         grown, self._parsed_bytes = self._body.total_bytes - self._parsed_bytes, self._body.total_bytes
         is_plain_text, self._is_plain_text = self._is_plain_text, False
         if not is_plain_text or self._stopped or self._connection.was_paused:
-            return None
-        if not (self._decoder.at_boundary and self._reader.is_stateless):
             return None
         for size_format in SIZE_FORMATS:
             framing = size_format % grown
@@ -244,6 +243,7 @@ class StreamedResponse:
             events.append(template.kind(text))
             self._is_plain_text = True
             return
+        self._is_plain_text = False
         too_long, at = None, 0
         try:
             payloads = decoder.feed_data(data)
