@@ -15,10 +15,14 @@ from hypothesis import strategies as st
 
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest
 from gateway.protocol.errors import Refused
-from gateway.upstreams.base import DEFAULT_OUTPUT_BYTES
+from gateway.upstreams.base import DEFAULT_OUTPUT_BYTES, UpstreamRequest
+from gateway.upstreams.connections import UpstreamConnection
 from gateway.upstreams.formats.anthropic import AnthropicFormat
+from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
+from gateway.upstreams.response import StreamedResponse
+from gateway.upstreams.text_template import ChunkLayout
 from tests.event_loop import settle
-from tests.gateway.pipeline.token_paths import LIMITS, TokenPath, token_path
+from tests.gateway.pipeline.token_paths import LIMITS, Connection, SocketUpstream, TokenPath, token_path
 from tests.start_requests import ANONYMOUS
 
 Step = Callable[[TokenPath], None]
@@ -407,3 +411,58 @@ def test_every_split_of_a_stream_is_equal(events: list[bytes], data: st.DataObje
     end = data.draw(st.integers(start, len(stream)))
     reads = [piece for piece in (stream[:start], stream[start:end], stream[end:]) if piece]
     _run(run_both([view("sse"), *read_events(*map(event, TEXTS)), *read(*reads), *read_events(*map(event, TEXTS))]))
+
+
+class LearningPath:
+    """A fast path that takes nothing, and keeps what it was taught last."""
+
+    layout: ChunkLayout | None = None
+
+    def learn(self, layout: ChunkLayout | None) -> None:
+        self.layout = layout
+
+    def read(self, _data: bytes) -> bool:
+        return False
+
+
+async def learning() -> tuple[StreamedResponse, Connection, LearningPath, asyncio.Task[None]]:
+    """Return a response that has taught its fast path a layout, its connection, that path, and its stream."""
+    upstream, path = SocketUpstream(OpenAIChatFormat(), fast=True, verbatim=False), LearningPath()
+    response = await upstream.open(UpstreamRequest("m", (), {}))
+    stream = asyncio.create_task(response.stream(lambda _events: None))
+    await settle()
+    response.use_fast_path(path)
+    for text in TEXTS:
+        upstream.calls[0].protocol.data_received(chunk(event(text)))
+    assert path.layout is not None
+    return response, upstream.calls[0], path, stream
+
+
+async def test_a_response_that_is_stopped_teaches_nothing_more() -> None:
+    response, connection, path, stream = await learning()
+    response.stop()
+    assert path.layout is None
+    connection.protocol.data_received(chunk(event("late")))
+    assert path.layout is None
+    await stream
+    await response.close()
+
+
+async def test_after_a_pause_nothing_is_known_of_the_parser() -> None:
+    response, connection, path, stream = await learning()
+    connection.protocol.pause_reading()
+    connection.protocol.data_received(chunk(event("later")))
+    connection.protocol.resume_reading()
+    connection.protocol.data_received(chunk(event("later still")))
+    assert path.layout is None
+    response.stop()
+    await stream
+    await response.close()
+
+
+async def test_a_connection_that_serves_another_request_forgets_the_fast_path() -> None:
+    response, connection, _path, stream = await learning()
+    UpstreamConnection().attach(connection.protocol)
+    assert connection.protocol.take is None
+    response.stop()
+    await stream
