@@ -11,8 +11,8 @@ from starlette.routing import Route, WebSocketRoute
 
 from gateway.app.factory import create_app
 from gateway.cli.main import SUBCOMMANDS
-from gateway.config import Settings, load, settings_table
-from gateway.config.docs_tables import FILE_TABLES, host_table, keys_table, preset_table
+from gateway.config import Settings, load
+from gateway.config.docs_tables import FILE_TABLES, host_table, keys_table, preset_table, settings_table
 from gateway.config.settings import PLAIN_SETTINGS, variable_name
 from gateway.protocol.commands import COMMANDS, Options
 from gateway.protocol.errors import CODES

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gateway.admission.command_rate import CommandRate
 from gateway.admission.streams import Streams
 from gateway.api.model_api.responses.lookup import Lookup
-from gateway.api.model_api.responses.shared import SharedResponses
 from gateway.api.model_api.responses.store import ResponseStore
 from gateway.clock import Clock
 from gateway.dialects.base import Dialect
@@ -19,6 +19,9 @@ from gateway.security.origins import Origins
 from gateway.telemetry.activity import Activity
 from gateway.telemetry.metrics.metrics import Metrics
 from gateway.telemetry.viewer_figures import ViewerFigures
+
+if TYPE_CHECKING:
+    from gateway.api.model_api.responses.shared import SharedResponses
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Services:
     model_api_on_disconnect: OnDisconnect = "cancel"
     responses: ResponseStore = field(default_factory=ResponseStore)
     """Stored responses of OpenAI's Responses API."""
-    shared_responses: SharedResponses | None = None
+    shared_responses: "SharedResponses | None" = None
     """Those of all gateways; None without a store."""
     responses_websocket: bool = True
     activity: Activity = field(default_factory=Activity)

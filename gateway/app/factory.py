@@ -1,11 +1,11 @@
 """Build the application. The only module of the gateway that imports the transports, and only their interface."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Final
 
 from anyio.lowlevel import checkpoint
 from starlette.applications import Starlette
@@ -32,15 +32,19 @@ from gateway.config import Settings
 from gateway.dialects.base import Dialect
 from gateway.pipeline.hub import Hub
 from gateway.replicas.generations import Generations
-from gateway.replicas.replica import Replica
 from gateway.security.authenticator import Authenticator
-from gateway.store.base import Store
 from gateway.telemetry.logs.observer import LogObserver
 from gateway.upstreams.base import Upstream
 from transports.base import Transport
 
 if TYPE_CHECKING:
+    from gateway.replicas.replica import Replica
+    from gateway.store.base import Store
     from gateway.telemetry.traces.provider import Tracing
+
+TRANSPORTS: Final = "dualstream.transports"
+DIALECTS: Final = "dualstream.dialects"
+"""Groups of entry points, by which distributions add their own."""
 
 
 def create_app(
@@ -48,7 +52,7 @@ def create_app(
     *,
     clock: Clock | None = None,
     upstream: Upstream | None = None,
-    store: Store | None = None,
+    store: "Store | None" = None,
     load: Callable[[], Settings] | None = None,
 ) -> Starlette:
     """Build the ASGI application; its lifespan starts and ends everything that it owns.
@@ -105,7 +109,7 @@ def create_app(
 
 @asynccontextmanager
 async def _lifespan(
-    hub: Hub, reloader: Reloader, replica: Replica | None, upkeep: KeyUpkeep, tracing: "Tracing | None"
+    hub: Hub, reloader: Reloader, replica: "Replica | None", upkeep: KeyUpkeep, tracing: "Tracing | None"
 ) -> AsyncIterator[None]:
     # The first use of anyio loads its back end: now, and not while the first client waits.
     await checkpoint()
@@ -127,19 +131,24 @@ async def _lifespan(
 
 def load_transports() -> list[Transport]:
     """Return the transports that are installed, ours and those of other distributions, sorted by name."""
-    factories: Sequence[Callable[[], Transport]] = _installed("dualstream.transports")
+    factories: Sequence[Callable[[], Transport]] = _installed(TRANSPORTS)
     return [factory() for factory in factories]
 
 
 def load_dialects() -> list[Dialect]:
     """Return the dialects that are installed; those that own the fewest paths come first."""
-    factories: Sequence[Callable[[], Dialect]] = _installed("dualstream.dialects")
+    factories: Sequence[Callable[[], Dialect]] = _installed(DIALECTS)
     # OpenAI's chat completions own what remains.
     return sorted((factory() for factory in factories), key=lambda dialect: dialect.name == "openai_chat")
 
 
 @cache
 def _installed(group: str) -> Sequence[Callable[[], Any]]:
+    return tuple(entry.load() for entry in _entry_points()[group])
+
+
+@cache
+def _entry_points() -> Mapping[str, Sequence[EntryPoint]]:
     # Once per process: finding the entry points reads the metadata of every installed distribution.
-    found = sorted(entry_points(group=group), key=lambda entry: entry.name)
-    return tuple(entry.load() for entry in found)
+    found = entry_points()
+    return {group: sorted(found.select(group=group), key=lambda entry: entry.name) for group in (TRANSPORTS, DIALECTS)}

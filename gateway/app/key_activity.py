@@ -7,16 +7,18 @@ counted on this day, also those that have ended.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.app.authentication import find_api_keys
 from gateway.billing.daily_use import DailyUse, Use
 from gateway.clock import Clock, sleep
 from gateway.pipeline.records import Record
-from gateway.replicas.replica import Replica
 from gateway.security.api_keys import StoredKey
 from gateway.security.authenticator import Authenticator
 from gateway.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from gateway.replicas.replica import Replica
 
 SHARE_SECONDS: Final = 30.0
 """How often a gateway records in the store what has changed."""
@@ -34,7 +36,7 @@ MILLION: Final = 1e6
 class KeyActivity:
     """The activity of keys. Its owner runs `run` as a task if there is a store, and at the end calls `share`."""
 
-    def __init__(self, authenticator: Authenticator, clock: Clock, replica: Replica | None) -> None:
+    def __init__(self, authenticator: Authenticator, clock: Clock, replica: "Replica | None") -> None:
         self._authenticator = authenticator
         self._clock = clock
         self._replica = replica
@@ -99,7 +101,7 @@ class KeyActivity:
                         found[key_id] = max(found.get(key_id, 0.0), float(value))
         return found
 
-    async def _record(self, replica: Replica, principals: Iterable[str]) -> dict[str, Use]:
+    async def _record(self, replica: "Replica", principals: Iterable[str]) -> dict[str, Use]:
         """Record what principals have used by way of this gateway; return what they have used by way of all."""
         unix = self._clock.unix()
         day = self._daily_use.start_day(unix)
@@ -110,7 +112,7 @@ class KeyActivity:
             totals |= {name: _from_fields(name, recorded) for name in part}
         return totals
 
-    async def _share_last_used(self, replica: Replica) -> None:
+    async def _share_last_used(self, replica: "Replica") -> None:
         here = self._last_used_here()
         changed = [key_id for key_id, unix in here.items() if self._recorded.get(key_id) != unix]
         for part in _parts(changed):

@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Collection
 from functools import partial
 from importlib.metadata import version
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.api.services import Services
 from gateway.pipeline.hub import Hub
-from gateway.replicas.replica import Replica
 from gateway.routing.breaker import Circuit
 from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
@@ -21,6 +20,9 @@ from gateway.telemetry.metrics.registry import Registry, SnapshotBuilder
 from gateway.telemetry.metrics.snapshot import Buckets
 from gateway.upstreams.http import HttpUpstream
 
+if TYPE_CHECKING:
+    from gateway.replicas.replica import Replica
+
 CIRCUITS: Final = (Circuit.CLOSED, Circuit.HALF_OPEN, Circuit.OPEN)
 """States of a circuit, the worst last."""
 
@@ -32,7 +34,7 @@ def build_metrics(hub: Hub) -> Metrics:
     return Metrics(registry)
 
 
-def observe(services: Services, replica: Replica | None) -> None:
+def observe(services: Services, replica: "Replica | None") -> None:
     """Read the parts of the gateway whenever its metrics are read."""
     registry, clock = services.metrics.registry, services.clock
     registry.add_source(partial(_read_hub, services.hub))
@@ -118,7 +120,7 @@ def _read_viewers(services: Services, builder: SnapshotBuilder) -> None:
             builder.set(metric, count, transport)
 
 
-def _read_store(replica: Replica, builder: SnapshotBuilder) -> None:
+def _read_store(replica: "Replica", builder: SnapshotBuilder) -> None:
     health, times = replica.health, replica.times
     builder.set(names.STORE_UP, health.is_up)
     builder.set(names.STORE_OUTAGES, health.outages)

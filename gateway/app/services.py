@@ -1,6 +1,7 @@
 """Build the hub and the services of the API from the settings."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from gateway.admission.command_rate import CommandRate
 from gateway.admission.limits import AddressLimit
@@ -8,7 +9,6 @@ from gateway.admission.prompts import CLIENT_SHARE, PROMPTS_PER_BODY, PromptMemo
 from gateway.admission.rate_limits import RateLimits
 from gateway.admission.slots import Slots
 from gateway.admission.streams import STREAMS_PER_ADDRESS, STREAMS_PER_CLIENT, Streams
-from gateway.api.model_api.responses.shared import share_responses
 from gateway.api.model_api.responses.store import ResponseStore
 from gateway.api.services import Services
 from gateway.billing.budgets import Budgets
@@ -23,6 +23,9 @@ from gateway.security.authenticator import Authenticator
 from gateway.security.origins import Origins
 from gateway.telemetry.activity import Activity
 from gateway.telemetry.metrics.metrics import Metrics
+
+if TYPE_CHECKING:
+    from gateway.api.model_api.responses.shared import SharedResponses
 
 
 def build_hub(settings: Settings, models: ModelRegistry, clock: Clock) -> Hub:
@@ -91,12 +94,23 @@ def build_services(
         model_api_on_disconnect=settings.model_api_on_disconnect,
         responses=responses,
         activity=activity,
-        shared_responses=share_responses(responses, generations, clock),
+        shared_responses=_share_responses(responses, generations, clock),
         responses_websocket=settings.responses_websocket,
         commands=CommandRate(settings.max_commands_per_second),
         metrics=metrics or Metrics(),
         metrics_key=None if settings.metrics_key is None else settings.metrics_key.get_secret_value(),
     )
+
+
+def _share_responses(local: ResponseStore, generations: Generations, clock: Clock) -> "SharedResponses | None":
+    """Return the responses of all gateways, with those of this one; None without a store, or if none are stored."""
+    shared = generations.shared
+    if shared is None or not local.max_bytes_per_owner:
+        return None
+    # Only here, for the same reason as in `gateway.app.store`.
+    from gateway.api.model_api.responses.shared import SharedResponses  # noqa: PLC0415 - as above
+
+    return SharedResponses(shared, generations, local, clock)
 
 
 def _accepts_any_host(settings: Settings) -> bool:

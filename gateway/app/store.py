@@ -1,16 +1,16 @@
 """Build the shared store that a configuration names, and what joins its deployment."""
 
 from importlib.metadata import version
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.clock import Clock
 from gateway.config import Settings
 from gateway.config.checks import MEMORY
 from gateway.pipeline.hub import Hub
-from gateway.replicas.membership.configuration import Configuration, digests_of
-from gateway.replicas.policy import ReplicaPolicy
-from gateway.replicas.replica import Replica
-from gateway.store.base import Store
+
+if TYPE_CHECKING:
+    from gateway.replicas.replica import Replica
+    from gateway.store.base import Store
 
 SHARED: Final = (
     *("owner_timeout", "on_owner_lost", "store_down", "default_model", "max_output_bytes"),
@@ -22,7 +22,7 @@ SHARED: Final = (
 """Settings that must agree: limits that are counted for all gateways, and how generations are kept."""
 
 
-def build_store(settings: Settings, clock: Clock) -> Store | None:
+def build_store(settings: Settings, clock: Clock) -> "Store | None":
     """Build the client of the shared store, which is not connected yet; None if generations are kept in memory."""
     if settings.store == MEMORY:
         return None
@@ -34,10 +34,15 @@ def build_store(settings: Settings, clock: Clock) -> Store | None:
     return RedisStore(settings.store, password=password, prefix=settings.store_prefix, timeout=timeout, clock=clock)
 
 
-def build_replica(settings: Settings, store: Store | None, hub: Hub, clock: Clock) -> Replica | None:
+def build_replica(settings: Settings, store: "Store | None", hub: Hub, clock: Clock) -> "Replica | None":
     """Build this gateway's part of its deployment; None without a shared store."""
     if store is None:
         return None
+    # What the gateways of a deployment do for each other is not loaded by one that stands alone.
+    from gateway.replicas.membership.configuration import Configuration, digests_of  # noqa: PLC0415 - as above
+    from gateway.replicas.policy import ReplicaPolicy  # noqa: PLC0415 - as above
+    from gateway.replicas.replica import Replica  # noqa: PLC0415 - as above
+
     policy = ReplicaPolicy(settings.owner_timeout, settings.store_delay, settings.on_owner_lost, settings.store_down)
     return Replica(store, hub, clock, policy, configuration=Configuration(digests_of(_shared_settings(settings))))
 

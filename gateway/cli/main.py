@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Final, Protocol, cast
 
+from gateway.garbage_collection import collect_seldom
 from gateway.standard_streams import flush_or_discard, open_closed_streams
 
 SUBCOMMANDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -43,10 +44,8 @@ class Subcommand(Protocol):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    if (sys.argv[1:] if arguments is None else arguments)[:1] == ["serve"] and hasattr(signal, "pthread_sigmask"):
-        # As early as possible: SIGHUP waits in the kernel until the gateway listens (`gateway.server.run`). Its default
-        # action would end the start.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+    if (sys.argv[1:] if arguments is None else arguments)[:1] == ["serve"]:
+        _prepare_to_serve()
     open_closed_streams()
     options = _parser().parse_args(arguments)
     # Imported only now: what ends while the arguments are parsed, such as --version, logs nothing.
@@ -61,6 +60,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     finally:
         flush_or_discard()
+
+
+def _prepare_to_serve() -> None:
+    """Do what must come before the modules of the server are loaded."""
+    collect_seldom()
+    if hasattr(signal, "pthread_sigmask"):
+        # SIGHUP waits in the kernel until the gateway listens (`gateway.server.run`). Its default action would end the
+        # start.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
 
 
 def _parser() -> argparse.ArgumentParser:

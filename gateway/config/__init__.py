@@ -1,6 +1,5 @@
 """The settings: their names and meaning, the sources they are loaded from, the presets of providers, and all checks."""
 
-from gateway.config.docs_tables import settings_table
 from gateway.config.files import DEFAULT_FILE, FILE_VARIABLE, find_file, find_keys_file
 from gateway.config.load import TOKEN_VARIABLE, load, unknown_variables
 from gateway.config.settings import Settings, variable_name
@@ -15,7 +14,6 @@ __all__ = [
     "find_file",
     "find_keys_file",
     "load",
-    "settings_table",
     "unknown_variables",
     "variable_name",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
 
 from pydantic import TypeAdapter
 
@@ -51,12 +51,15 @@ class GenerationDetails:
     source: StartSource = UNKNOWN_SOURCE
 
 
-_DETAILS: Final = TypeAdapter(GenerationDetails)
+# The adapters are built when they are first needed: most gateways share no store.
+@cache
+def _details_adapter() -> TypeAdapter[GenerationDetails]:
+    return TypeAdapter(GenerationDetails)
 
 
 def encode_details(details: GenerationDetails) -> bytes:
     """Encode details as JSON."""
-    return _DETAILS.dump_json(details)
+    return _details_adapter().dump_json(details)
 
 
 def decode_details(data: bytes) -> GenerationDetails:
@@ -65,15 +68,17 @@ def decode_details(data: bytes) -> GenerationDetails:
     Raises:
         ValueError: these are no details.
     """
-    return _DETAILS.validate_json(data)
+    return _details_adapter().validate_json(data)
 
 
-_PROMPT: Final = TypeAdapter(StoredPrompt)
+@cache
+def _prompt_adapter() -> TypeAdapter[StoredPrompt]:
+    return TypeAdapter(StoredPrompt)
 
 
 def encode_prompt(prompt: StoredPrompt) -> bytes:
     """Encode a conversation as JSON."""
-    return _PROMPT.dump_json(prompt)
+    return _prompt_adapter().dump_json(prompt)
 
 
 def decode_prompt(data: bytes) -> StoredPrompt:
@@ -82,4 +87,4 @@ def decode_prompt(data: bytes) -> StoredPrompt:
     Raises:
         ValueError: this is none.
     """
-    return _PROMPT.validate_json(data)
+    return _prompt_adapter().validate_json(data)

@@ -1,9 +1,12 @@
 """End this gateway without losing an answer: what it runs is finished first, and its clients read from the others."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.pipeline.hub import Hub
-from gateway.replicas.replica import Replica
+
+if TYPE_CHECKING:
+    from gateway.replicas.replica import Replica
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +14,7 @@ class Drain:
     """The end of a gateway; `replica` is its part of a deployment, None without a shared store."""
 
     hub: Hub
-    replica: Replica | None
+    replica: "Replica | None"
 
     @property
     def moves_clients(self) -> bool:

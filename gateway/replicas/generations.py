@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 from gateway.billing.budgets import BudgetCharge
 from gateway.dialects.sent_request import SentRequest
@@ -14,14 +15,17 @@ from gateway.pipeline.hub import FeedbackResult, Hub, InterruptResult, fingerpri
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
 from gateway.protocol.errors import Refused
 from gateway.replicas.keyed_lock import KeyedLock
-from gateway.replicas.messaging.messenger import REPLY_SECONDS, Result
 from gateway.replicas.messaging.running import RunningGeneration, newest_first
-from gateway.replicas.replica import Replica
-from gateway.replicas.values.shared_state import SharedState
+from gateway.replicas.policy import REPLY_SECONDS
 from gateway.security.principals import Principal
 from gateway.store.errors import StoreError
 from gateway.store.starts import ClaimedKey
 from gateway.upstreams.base import VerbatimRequest
+
+if TYPE_CHECKING:
+    from gateway.replicas.messaging.messenger import Result
+    from gateway.replicas.replica import Replica
+    from gateway.replicas.values.shared_state import SharedState
 
 
 class Generations:
@@ -31,13 +35,13 @@ class Generations:
     this process: a viewer attaches to it as to any other.
     """
 
-    def __init__(self, hub: Hub, replica: Replica | None = None) -> None:
+    def __init__(self, hub: Hub, replica: "Replica | None" = None) -> None:
         self.hub = hub
         self._replica = replica
         self._starting = KeyedLock[tuple[str, str]]()
 
     @property
-    def shared(self) -> SharedState | None:
+    def shared(self) -> "SharedState | None":
         """Return what all replicas share beside generations; None without a store."""
         return None if self._replica is None else self._replica.shared
 
@@ -56,14 +60,14 @@ class Generations:
         """Return the name of this gateway among those that share its store; "" without a store."""
         return "" if self._replica is None else self._replica.name
 
-    def answer(self, action: str, handler: Callable[[Result], Awaitable[Result]]) -> None:
+    def answer(self, action: str, handler: "Callable[[Result], Awaitable[Result]]") -> None:
         """Await `handler` with the arguments when another gateway asks for `action` by `ask_all`."""
         if self._replica is not None:
             self._replica.questions.handlers[action] = handler
 
     async def ask_all(
-        self, action: str, arguments: Result, seconds: float = REPLY_SECONDS
-    ) -> Mapping[str, Result | Refused | TimeoutError | StoreError]:
+        self, action: str, arguments: "Result", seconds: float = REPLY_SECONDS
+    ) -> "Mapping[str, Result | Refused | TimeoutError | StoreError]":
         """Return the answers of the other gateways by name, or why there is none; see `Questions.ask_all`."""
         return {} if self._replica is None else await self._replica.questions.ask_all(action, arguments, seconds)
 
@@ -117,7 +121,7 @@ class Generations:
 
     async def _admit(
         self,
-        replica: Replica,
+        replica: "Replica",
         request: StartRequest,
         principal: Principal,
         idempotency_key: str | None,
@@ -132,7 +136,7 @@ class Generations:
         await replica.shared.budgets.refresh(principal)
         return await replica.admit(principal, claim, sent)
 
-    async def _run(self, replica: Replica, start: Callable[..., Generation], admission: Admission) -> Generation:
+    async def _run(self, replica: "Replica", start: Callable[..., Generation], admission: Admission) -> Generation:
         generation = None
         try:
             generation = start(admission=admission)

@@ -1,10 +1,13 @@
 """How a gateway takes part in a deployment. Pure."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 OnOwnerLost = Literal["fail", "continue"]
 StoreDown = Literal["refuse", "local"]
+
+REPLY_SECONDS: Final = 5.0
+"""Maximum time that a call of another gateway waits for its reply."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,18 @@
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable
 from typing import Final
 
 from gateway.config import Settings
+from gateway.garbage_collection import collect_seldom
 from gateway.log_fields import log_fields
+from gateway.net.certificates import deferred_certificates
 from gateway.server.fd_limit import file_warnings, raise_fd_limit
 from gateway.server.listen import check_exposure, describe_failure, listen, resolve
-from gateway.server.workers.inheritance import inherit
+from gateway.server.workers.inheritance import Inheritance, inherit
 from gateway.standard_streams import print_line
 
 logger = logging.getLogger(__name__)
@@ -33,13 +36,11 @@ def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int
     Raises:
         ConfigurationError: the keys can't be read, or others could reach a gateway that requires no credentials.
     """
-    # Imported where they run: a supervisor does not load the gateway (20 MB, half a second), nor a gateway the
-    # supervisor.
+    # Again, for a caller that is not `gateway.cli.main`.
+    collect_seldom()
     inheritance = inherit(os.environ)
     if inheritance is not None:
-        from gateway.server.uvicorn_server import run  # noqa: PLC0415
-
-        return run(settings, load, inheritance.listening, inheritance)
+        return _run(settings, load, inheritance.listening, inheritance)
     try:
         address = resolve(settings.host, settings.port)
         check_exposure(settings, address)
@@ -52,12 +53,24 @@ def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int
     if settings.log_content:
         logger.warning(CONTENT_IS_LOGGED, extra=log_fields("content_is_logged"))
     if settings.workers > 1:
+        # A gateway does not load the supervisor.
         from gateway.server.workers.supervise import supervise  # noqa: PLC0415
 
         return supervise(settings, listening, can_reload=load is not None)
-    from gateway.server.uvicorn_server import run  # noqa: PLC0415
+    return _run(settings, load, listening)
 
-    return run(settings, load, listening)
+
+def _run(
+    settings: Settings,
+    load: Callable[[], Settings] | None,
+    listening: socket.socket,
+    inheritance: Inheritance | None = None,
+) -> int:
+    # A supervisor does not load the gateway (20 MB, half a second).
+    with deferred_certificates() as certificates:
+        from gateway.server.uvicorn_server import run  # noqa: PLC0415
+
+    return run(settings, load, listening, certificates, inheritance)
 
 
 def report_failure(settings: Settings, reason: str) -> None:

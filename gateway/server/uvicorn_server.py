@@ -1,14 +1,14 @@
 """Serve in this process, until a signal or the supervisor ends it; what runs is finished first."""
 
 import asyncio
-import gc
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from threading import Thread
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 from starlette.applications import Starlette
@@ -17,9 +17,10 @@ from gateway.app.factory import create_app
 from gateway.app.reload import Reloader
 from gateway.clock import SystemClock
 from gateway.config import Settings
+from gateway.garbage_collection import keep_what_is_loaded
+from gateway.net.certificates import DeferredContext
 from gateway.pipeline.hub import Hub
 from gateway.replicas.draining import Drain
-from gateway.replicas.replica import Replica
 from gateway.server.base_urls import describe_address, url_of
 from gateway.server.http_protocol import HttpProtocol
 from gateway.server.lifecycle_log import log_drain, log_drained, log_start
@@ -30,11 +31,8 @@ from gateway.server.workers.inheritance import Inheritance
 from gateway.server.workers.metrics_link import MetricsLink
 from gateway.standard_streams import print_line
 
-GC_THRESHOLDS: Final = (20_000, 10, 10)
-"""Garbage collection: allocations before it looks for reference cycles, and how often before the older generations.
-
-Streams leave no cycles, except where a provider fails: there is little to find, and with Python's own 700 it runs many
-times in each request."""
+if TYPE_CHECKING:
+    from gateway.replicas.replica import Replica
 
 LAST_REQUESTS_SECONDS: Final = 1.0
 """Time in which a worker that is replaced still serves requests of connections that it has accepted last."""
@@ -44,16 +42,19 @@ def run(
     settings: Settings,
     load: Callable[[], Settings] | None,
     listening: socket.socket,
+    certificates: Sequence[DeferredContext] = (),
     inheritance: Inheritance | None = None,
 ) -> int:
     """Serve on a listening socket, and return the exit code; a worker has an `inheritance`.
+
+    The `certificates` are loaded once it listens, if a provider is called by https.
 
     Raises:
         ConfigurationError: the keys can't be read, or the shared store can't be used as it is configured.
     """
     app = create_app(settings, load=load)
     reload = partial(app.state.reloader.request, load) if load else None
-    server = _Server(server_config(settings, app), app, settings, reload, inheritance)
+    server = _Server(server_config(settings, app), app, settings, reload, certificates, inheritance)
     server.run(sockets=[listening])
     server.send_last_metrics()
     return 0 if server.started else 1
@@ -66,6 +67,7 @@ class _Server(uvicorn.Server):
         app: Starlette,
         settings: Settings,
         reload: Callable[[], None] | None,
+        certificates: Sequence[DeferredContext],
         inheritance: Inheritance | None,
     ) -> None:
         super().__init__(config)
@@ -76,6 +78,7 @@ class _Server(uvicorn.Server):
         self._hub: Hub = app.state.hub
         self._drain_of_gateway = Drain(self._hub, self._replica)
         self._drain_timeout = settings.drain_timeout
+        self._certificates = certificates
         self._inheritance = inheritance
         self._metrics: MetricsLink | None = None
         if inheritance is not None:
@@ -93,10 +96,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets if self._inheritance is None else [])
         if not self.started:
             return
-        # What is loaded by now stays: examining it in each collection took a third of the time of a short request.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+        keep_what_is_loaded()
         if self._metrics is not None:
             await self._metrics.open()
         if self._inheritance is not None:
@@ -109,6 +109,13 @@ class _Server(uvicorn.Server):
             log_start(self._settings, self._reloader.catalog, url_of(*listening.getsockname()[:2]))
         if hasattr(signal, "SIGHUP"):
             self._accept_hangups()
+        if any((provider.base_url or "").startswith("https:") for provider in self._reloader.catalog.upstreams):
+            # Before the first call needs them, and while the loop serves.
+            Thread(target=self._load_certificates, name="certificates").start()
+
+    def _load_certificates(self) -> None:
+        for context in self._certificates:
+            context.load()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End all connections and the application."""

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
-from gateway.replicas.values.shared_state import SharedState
 from gateway.replicas.values.value_renewal import keep_seconds
 from gateway.security.principals import Principal
 from gateway.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from gateway.replicas.values.shared_state import SharedState
 
 _KEPT = ("threadId", "runId", "parentRunId", "messages")
 
@@ -66,7 +68,7 @@ class RunInputs:
 class SharedRunInputs:
     """Requests of one protocol for all gateways. What fails to be stored is found on its own gateway alone."""
 
-    def __init__(self, shared: SharedState, protocol: str, retention: float) -> None:
+    def __init__(self, shared: "SharedState", protocol: str, retention: float) -> None:
         self._shared = shared
         self._protocol = protocol
         self._retention = retention

@@ -48,8 +48,16 @@ LOOK_SECONDS: Final = 0.8
 GAP_BOUNDS_MS: Final = tuple(round(bound * 1000, 6) for bound in names.CHUNK_GAP.buckets)
 """Upper bounds of the counts of gaps between chunks in the history."""
 
-_BUCKETS: Final = TypeAdapter(list[Bucket])
-_SUMMARY: Final = TypeAdapter(GenerationSummary)
+
+# Built when the console is first looked at.
+@cache
+def _buckets_adapter() -> TypeAdapter[list[Bucket]]:
+    return TypeAdapter(list[Bucket])
+
+
+@cache
+def _summary_adapter() -> TypeAdapter[GenerationSummary]:
+    return TypeAdapter(GenerationSummary)
 
 
 class Console:
@@ -133,7 +141,7 @@ class Console:
     async def _answer_history(self, arguments: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
         after = arguments.get("after")
         buckets = await self._history(float(after) if isinstance(after, int | float) else 0.0)
-        return {"buckets": _BUCKETS.dump_python(buckets, mode="json")}
+        return {"buckets": _buckets_adapter().dump_python(buckets, mode="json")}
 
     # Of this gateway.
 
@@ -195,7 +203,7 @@ class Console:
         )
 
     def _summary(self, summary: GenerationSummary) -> Summary:
-        encoded: dict[str, JsonValue] = _SUMMARY.dump_python(summary, mode="json")
+        encoded: dict[str, JsonValue] = _summary_adapter().dump_python(summary, mode="json")
         return {"gateway": self._generations.name, **encoded}
 
     async def _history(self, after: float) -> list[Bucket]:
@@ -240,7 +248,7 @@ def _read_buckets(answer: Mapping[str, JsonValue]) -> list[Bucket]:
     Raises:
         ValueError: there are none, or they have other bounds than those of this version.
     """
-    buckets = _BUCKETS.validate_python(answer.get("buckets"))
+    buckets = _buckets_adapter().validate_python(answer.get("buckets"))
     for bucket in buckets:
         if len(bucket.ttft) not in {0, len(BOUNDS_MS) + 1} or len(bucket.gaps) not in {0, len(GAP_BOUNDS_MS) + 1}:
             message = "its histograms have other bounds"

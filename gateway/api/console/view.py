@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Final, Literal
 
 from pydantic import JsonValue, TypeAdapter
@@ -87,12 +88,15 @@ class View:
     ended: Mapping[str, Summary] = field(default_factory=dict)
 
 
-_PART: Final = TypeAdapter(Part)
+# Built when it is first needed: most gateways show their console to no other.
+@cache
+def _part_adapter() -> TypeAdapter[Part]:
+    return TypeAdapter(Part)
 
 
 def encode_part(part: Part) -> Mapping[str, JsonValue]:
     """Encode what one gateway shows, for another one."""
-    encoded: dict[str, JsonValue] = _PART.dump_python(part, mode="json")
+    encoded: dict[str, JsonValue] = _part_adapter().dump_python(part, mode="json")
     return encoded
 
 
@@ -102,7 +106,7 @@ def decode_part(answer: Mapping[str, JsonValue]) -> Part:
     Raises:
         ValueError: a gateway of another version has answered.
     """
-    part = _PART.validate_python(answer)
+    part = _part_adapter().validate_python(answer)
     return replace(part, gateway=replace(part.gateway, here=False, reached=True))
 
 

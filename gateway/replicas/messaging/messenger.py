@@ -25,13 +25,11 @@ from gateway.replicas.messaging.messages import (
     decode_message,
     encode_message,
 )
+from gateway.replicas.policy import REPLY_SECONDS
 from gateway.store.errors import StoreError
 from gateway.store.messages import Messages
 
 logger = logging.getLogger(__name__)
-
-REPLY_SECONDS: Final = 5.0
-"""Maximum time that a call waits for its reply."""
 
 RETRY_SECONDS: Final = 0.5
 """Longest time after which the inbox is read again, when the store has failed."""

@@ -7,9 +7,10 @@ from gateway.dialects.sent_request import SentRequest
 from gateway.pipeline.hub import Hub
 from gateway.protocol.errors import Refused
 from gateway.replicas.messaging.messages import Call
-from gateway.replicas.messaging.messenger import REPLY_SECONDS, Messenger, Result
+from gateway.replicas.messaging.messenger import Messenger, Result
 from gateway.replicas.messaging.resends import RESEND, ask_owners, decode_sent
 from gateway.replicas.messaging.running import RunningGeneration, decode_reader, decode_rows, encode_reader, encode_rows
+from gateway.replicas.policy import REPLY_SECONDS
 from gateway.security.principals import Principal
 from gateway.store.errors import StoreError
 

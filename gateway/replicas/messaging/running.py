@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
 from pydantic import JsonValue, TypeAdapter
@@ -30,8 +31,15 @@ class RunningGeneration:
         return cls(generation.id, generation.state, generation.model, generation.created)
 
 
-_ROWS: Final = TypeAdapter(list[RunningGeneration])
-_READER: Final = TypeAdapter(Principal)
+# The adapters are built when they are first needed: most gateways share no store.
+@cache
+def _rows_adapter() -> TypeAdapter[list[RunningGeneration]]:
+    return TypeAdapter(list[RunningGeneration])
+
+
+@cache
+def _reader_adapter() -> TypeAdapter[Principal]:
+    return TypeAdapter(Principal)
 
 
 def newest_first(rows: Iterable[RunningGeneration]) -> list[RunningGeneration]:
@@ -41,20 +49,20 @@ def newest_first(rows: Iterable[RunningGeneration]) -> list[RunningGeneration]:
 
 def encode_rows(rows: Sequence[RunningGeneration]) -> Mapping[str, JsonValue]:
     """Return what a gateway answers that is asked for its generations."""
-    return {"generations": _ROWS.dump_python([*rows[:MAX_LISTED]], mode="json")}
+    return {"generations": _rows_adapter().dump_python([*rows[:MAX_LISTED]], mode="json")}
 
 
 def decode_rows(answer: Mapping[str, JsonValue]) -> Sequence[RunningGeneration]:
     """Return the rows of an answer; of one that can't be read, none."""
     try:
-        return _ROWS.validate_python(answer.get("generations"))
+        return _rows_adapter().validate_python(answer.get("generations"))
     except ValueError:
         return ()
 
 
 def encode_reader(principal: Principal) -> Mapping[str, JsonValue]:
     """Return who asks, without what proved the identity."""
-    return {"reader": _READER.dump_python(replace(principal, credential=""), mode="json")}
+    return {"reader": _reader_adapter().dump_python(replace(principal, credential=""), mode="json")}
 
 
 def decode_reader(arguments: Mapping[str, JsonValue]) -> Principal:
@@ -64,7 +72,7 @@ def decode_reader(arguments: Mapping[str, JsonValue]) -> Principal:
         Refused: `invalid_request`: a gateway of another version asks.
     """
     try:
-        return _READER.validate_python(arguments.get("reader"))
+        return _reader_adapter().validate_python(arguments.get("reader"))
     except ValueError:
         message = "reader: is not known to this version."
         raise invalid(message, param="reader") from None

@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gateway.api.model_api.responses.shared import SharedResponses
 from gateway.api.model_api.responses.store import ResponseStore, StoredResponse
 from gateway.generation.generation import Generation
 from gateway.replicas.membership.store_health import store_unavailable
 from gateway.security.principals import Principal
 from gateway.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from gateway.api.model_api.responses.shared import SharedResponses
 
 
 class Asker(NamedTuple):
@@ -29,7 +31,7 @@ class Lookup:
     """Finds responses. What only one connection can refer to is of this process alone."""
 
     local: ResponseStore
-    shared: SharedResponses | None = None
+    shared: "SharedResponses | None" = None
 
     async def find(self, response_id: str, asker: Asker) -> StoredResponse | None:
         """Return a response; None if it is unknown, another owner's, or only for another connection.

@@ -8,8 +8,8 @@ were renewed longest ago make room. Events are in the logs of their generations.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Final
+from functools import cache, partial
+from typing import TYPE_CHECKING, Final
 
 from pydantic import TypeAdapter
 
@@ -21,10 +21,12 @@ from gateway.generation.generation import Generation
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import Revision
 from gateway.replicas.generations import Generations
-from gateway.replicas.values.shared_state import SharedState
 from gateway.replicas.values.value_key import hashed_key
 from gateway.replicas.values.value_renewal import keep_seconds
 from gateway.security.principals import Principal
+
+if TYPE_CHECKING:
+    from gateway.replicas.values.shared_state import SharedState
 
 RENEWED_PART: Final = 0.03
 """Part of its time after which a piece is renewed by the next response that has it: for an hour, 3 minutes."""
@@ -49,7 +51,9 @@ class _Record:
     output: str | None = None
 
 
-_RECORD: Final = TypeAdapter(_Record)
+@cache
+def _record_adapter() -> TypeAdapter[_Record]:
+    return TypeAdapter(_Record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class SharedResponses:
     What fails to be stored is known to this gateway alone.
     """
 
-    def __init__(self, shared: SharedState, generations: Generations, local: ResponseStore, clock: Clock) -> None:
+    def __init__(self, shared: "SharedState", generations: Generations, local: ResponseStore, clock: Clock) -> None:
         self._shared = shared
         self._generations = generations
         self._clock = clock
@@ -93,7 +97,7 @@ class SharedResponses:
         (data,) = await self._shared.values.get([_record_key(principal.id, response_id)])
         if data is None:
             return local
-        record = _RECORD.validate_json(data)
+        record = _record_adapter().validate_json(data)
         generation = await self._find_generation(record.generation_id, principal)
         if generation is None or (local is not None and local.generation is generation):
             return None if generation is None else local
@@ -193,14 +197,6 @@ class SharedResponses:
         await self._shared.quotas.remove(_quota(owner), [response_id])
 
 
-def share_responses(local: ResponseStore, generations: Generations, clock: Clock) -> SharedResponses | None:
-    """Return the responses of all gateways, with those of this one; None without a store, or if none are stored."""
-    shared = generations.shared
-    if shared is None or not local.max_bytes_per_owner:
-        return None
-    return SharedResponses(shared, generations, local, clock)
-
-
 def _encode(response: StoredResponse, stored_at: float) -> bytes:
     record = _Record(
         body=response.body.decode(),
@@ -213,7 +209,7 @@ def _encode(response: StoredResponse, stored_at: float) -> bytes:
         until=response.until,
         output=None if response.output is None else response.output.key,
     )
-    return _RECORD.dump_json(record)
+    return _record_adapter().dump_json(record)
 
 
 def _record_key(owner: str, response_id: str) -> str:

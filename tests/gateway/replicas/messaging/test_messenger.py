@@ -15,7 +15,7 @@ from gateway.replicas.messaging.messages import (
     decode_message,
     encode_message,
 )
-from gateway.replicas.messaging.messenger import REPLY_SECONDS
+from gateway.replicas.policy import REPLY_SECONDS
 from tests.event_loop import settle
 from tests.gateway.replicas.deployment import deployment
 
