@@ -94,7 +94,7 @@ def build_services(
         model_api_on_disconnect=settings.model_api_on_disconnect,
         responses=responses,
         activity=activity,
-        shared_responses=_share_responses(responses, generations, clock),
+        shared_responses=share_responses(responses, generations, clock),
         responses_websocket=settings.responses_websocket,
         commands=CommandRate(settings.max_commands_per_second),
         metrics=metrics or Metrics(),
@@ -102,7 +102,7 @@ def build_services(
     )
 
 
-def _share_responses(local: ResponseStore, generations: Generations, clock: Clock) -> "SharedResponses | None":
+def share_responses(local: ResponseStore, generations: Generations, clock: Clock) -> "SharedResponses | None":
     """Return the responses of all gateways, with those of this one; None without a store, or if none are stored."""
     shared = generations.shared
     if shared is None or not local.max_bytes_per_owner:

@@ -122,7 +122,8 @@ class StartRequest(OptionFields):
         "id": "is a field of WebSocket commands; here send the header X-Request-ID",
     }
 
-    model_config = ConfigDict(json_schema_extra=_describe_prompt)
+    # Built at the start: it takes some milliseconds, which the first client need not wait for.
+    model_config = ConfigDict(json_schema_extra=_describe_prompt, defer_build=False)
 
     messages: Annotated[
         list[ClientMessage], FailFast(), MESSAGE_COUNT, Field(description="The conversation, in the form of OpenAI.")
@@ -255,6 +256,8 @@ class StartCommand(StartRequest, Command):
     advice: ClassVar[Mapping[str, str]] = {
         name: advice for name, advice in StartRequest.advice.items() if name not in {"type", "id", "idempotency_key"}
     }
+
+    model_config = ConfigDict(defer_build=False)
 
     type: Literal["start"]
     idempotency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None

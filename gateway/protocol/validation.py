@@ -33,7 +33,8 @@ JSON_INTEGER: Final = BeforeValidator(_integral_float_to_int)
 class StrictModel(BaseModel):
     """Base of bodies that accept only the declared fields, without type conversion."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # A gateway never sees most kinds of bodies: each is built by its first use, in less than a millisecond.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     advice: ClassVar[Mapping[str, str]] = {}
     """What to do in place of a field, or of its value, by the names of fields that are refused."""

@@ -40,7 +40,7 @@ Limit = Annotated[int, Field(ge=0)]
 class KeyTable(BaseModel):
     """Schema of one key's table. Its limits are named as in the configuration, and apply to this key."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
     id: str
     hash: SecretStr

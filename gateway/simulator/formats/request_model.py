@@ -14,7 +14,8 @@ NonEmpty = Annotated[str, Field(min_length=1)]
 class RequestModel(BaseModel):
     """A part of a request body. Fields that the simulator does not use are ignored."""
 
-    model_config = ConfigDict(frozen=True)
+    # A simulator is seldom asked in all formats: each is built by its first request.
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class StrictRequestModel(RequestModel):

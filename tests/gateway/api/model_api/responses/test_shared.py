@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from gateway.api.model_api.responses.lookup import Asker, Lookup
-from gateway.api.model_api.responses.shared import END_SECONDS, share_responses
+from gateway.api.model_api.responses.shared import END_SECONDS
 from gateway.api.model_api.responses.store import Items, ResponseStore, StoredResponse
+from gateway.app.services import share_responses
 from gateway.dialects.openai_responses.ids import response_id
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import Code, Failed, Refused
