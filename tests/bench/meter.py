@@ -52,7 +52,7 @@ class Meter:
     def sample(self) -> None:
         """Read the memory; a peak between two samples is missed."""
         if self._steady is not None:
-            self._steady.on_time(time.monotonic() - self._started)
+            self._steady.on_time(time.monotonic())
         self._memory_peak = max(self._memory_peak, memory(self._pids))
 
     def stop(self, load_cpu: int) -> Usage:
@@ -91,14 +91,19 @@ class SteadyMeter:
         self._window = window
         self._streams = streams
         self._provider = provider
+        self._all_run_at: float | None = None
+        self._begun_at = 0.0
         self._begin: _Reading | None = None
         self._end: _Reading | None = None
 
-    def on_time(self, seconds: float) -> None:
-        """Begin or end, if so many seconds after the begin of the load it is time."""
-        if self._begin is None and seconds >= self._window.begin:
-            self._begin = self._read()
-        elif self._begin is not None and self._end is None and seconds >= self._window.end:
+    def on_time(self, now: float) -> None:
+        """Begin or end if it is time; `now` is in seconds."""
+        if self._begin is None:
+            if self._all_run_at is None and self._provider().running >= self._streams:
+                self._all_run_at = now
+            if self._all_run_at is not None and now >= self._all_run_at + self._window.settle_seconds:
+                self._begin, self._begun_at = self._read(), now
+        elif self._end is None and now >= self._begun_at + self._window.seconds:
             self._end = self._read()
 
     def usage(self) -> SteadyUsage | None:

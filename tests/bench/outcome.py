@@ -52,7 +52,8 @@ def figures(outcome: Outcome, usage: Usage, provider_cpu: int) -> Figures:
     if usage.store_cpu:
         found["store_us_per_token"] = usage.store_cpu / tokens / MICROSECOND
     if shape.window is not None:
-        del found["cpu_us_per_token"]
+        for name in ("cpu_us_per_token", "store_us_per_token"):
+            found.pop(name, None)
         found |= _steady_figures(usage.steady)
     return found | _stop_figures(outcome)
 

@@ -48,10 +48,10 @@ ALL = (*OURS, *OTHERS, LITELLM, POLL)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Seconds after the begin of a load between which it is measured. All streams must run at both."""
+    """The part of a load that is measured: so many seconds, after all streams have run for some. They must go on."""
 
-    begin: float
-    end: float
+    settle_seconds: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,20 @@ SCENARIOS = (
         "Steady",
         "100 streams of 500 tokens at 50 per second, measured in the middle of their answers: without their requests",
         (CPU_PER_TOKEN, USER_PER_TOKEN, KERNEL_PER_TOKEN, STORE_PER_TOKEN),
-        (Shape(100, 100, AnswerSpec(500, interval_ms=20), ramp_seconds=0.5, window=Window(2.5, 8.5)),),
-        (Shape(20, 20, AnswerSpec(100, interval_ms=20), ramp_seconds=0.1, window=Window(1.0, 1.5)),),
+        (
+            Shape(
+                100, 100, AnswerSpec(500, interval_ms=20), ramp_seconds=0.5, window=Window(settle_seconds=1, seconds=6)
+            ),
+        ),
+        (
+            Shape(
+                20,
+                20,
+                AnswerSpec(100, interval_ms=20),
+                ramp_seconds=0.1,
+                window=Window(settle_seconds=0.25, seconds=0.5),
+            ),
+        ),
         targets=(*OURS, *OTHERS, LITELLM),
     ),
     Scenario(

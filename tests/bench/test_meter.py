@@ -2,8 +2,6 @@
 
 import os
 
-import pytest
-
 from tests.bench.messages import ProviderStats
 from tests.bench.meter import SteadyMeter
 from tests.bench.processes import Server, StartUsage
@@ -13,31 +11,36 @@ OWN = Server(os.getpid(), 0, StartUsage(0, 0, 0))
 
 
 def meter_of(*stats: ProviderStats) -> SteadyMeter:
-    """Return a meter of this process with a window from second 1 to 2, and a provider with these counts in turn."""
+    """Return a meter of this process: 2 s, after 8 streams have run for 1 s. The provider has these counts in turn."""
     remaining = iter(stats)
-    return SteadyMeter(OWN, Window(1, 2), 8, lambda: next(remaining))
+    return SteadyMeter(OWN, Window(settle_seconds=1, seconds=2), 8, lambda: next(remaining))
 
 
 def test_the_window_is_measured() -> None:
-    meter = meter_of(ProviderStats(running=8, tokens=100), ProviderStats(running=8, tokens=160))
-    for seconds in (0.0, 0.9, 1.1, 1.5, 2.0, 2.5):
-        meter.on_time(seconds)
+    meter = meter_of(
+        ProviderStats(running=7),
+        ProviderStats(running=8),
+        ProviderStats(running=8, tokens=100),
+        ProviderStats(running=8, tokens=160),
+    )
+    for now in (10.0, 10.5, 11.0, 11.5, 12.0, 13.4, 13.5, 14.0):
+        meter.on_time(now)
     usage = meter.usage()
     assert usage is not None
     assert usage.tokens == 60
     assert usage.user + usage.kernel > 0
 
 
-@pytest.mark.parametrize("running", [(8, 7), (7, 8)])
-def test_without_all_streams_nothing_is_measured(running: tuple[int, int]) -> None:
-    meter = meter_of(*(ProviderStats(running=count) for count in running))
-    meter.on_time(1)
-    meter.on_time(2)
+def test_unless_all_streams_go_on_nothing_is_measured() -> None:
+    meter = meter_of(*(ProviderStats(running=count) for count in (8, 8, 7)))
+    for now in (0, 1, 3):
+        meter.on_time(now)
     assert meter.usage() is None
 
 
-def test_a_load_that_ends_before_the_window_is_not_measured() -> None:
-    meter = meter_of(ProviderStats(running=8))
-    assert meter.usage() is None
-    meter.on_time(1)
+def test_a_load_that_ends_before_its_window_is_not_measured() -> None:
+    meter = meter_of(ProviderStats(running=8), ProviderStats(running=8))
+    for now in (0, 1, 2):
+        assert meter.usage() is None
+        meter.on_time(now)
     assert meter.usage() is None

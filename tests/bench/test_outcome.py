@@ -25,7 +25,7 @@ def test_costs_are_per_token_request_and_stream() -> None:
 
 
 def test_a_steady_load_is_measured_in_its_window_alone() -> None:
-    shape = Shape(8, 8, AnswerSpec(500, interval_ms=20), window=Window(1, 2))
+    shape = Shape(8, 8, AnswerSpec(500, interval_ms=20), window=Window(settle_seconds=1, seconds=2))
     tally = Tally(requests=8, succeeded=8, tokens=4000, wall=4_000_000_000)
     steady = SteadyUsage(user=1_000_000, kernel=3_000_000, store=500_000, tokens=100)
     found = figures(Outcome(shape, tally, ProviderStats()), replace(USAGE, store_cpu=1, steady=steady), 0)
@@ -34,7 +34,7 @@ def test_a_steady_load_is_measured_in_its_window_alone() -> None:
 
 
 def test_without_a_steady_part_there_is_no_cpu_per_token() -> None:
-    shape = Shape(8, 8, AnswerSpec(500, interval_ms=20), window=Window(1, 2))
+    shape = Shape(8, 8, AnswerSpec(500, interval_ms=20), window=Window(settle_seconds=1, seconds=2))
     found = figures(Outcome(shape, Tally(tokens=4000), ProviderStats()), replace(USAGE, steady=None), 0)
     assert "cpu_us_per_token" not in found
 

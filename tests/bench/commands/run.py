@@ -14,7 +14,7 @@ from tests.bench.commands.files import RESULTS, open_console
 from tests.bench.machine import machine, versions
 from tests.bench.open_files import raise_open_files
 from tests.bench.report.page import page
-from tests.bench.report.terminal import progress, show, show_problems
+from tests.bench.report.terminal import progress, show, show_problems, show_skipped
 from tests.bench.results import Results, Row, dump
 from tests.bench.revisions import find_revision
 from tests.bench.runner import Turn, run, turns
@@ -102,6 +102,7 @@ def _measure(
 
 
 def _report_faults(console: Console, results: Results, scenarios: Sequence[Scenario], targets: Sequence[Target]) -> int:
+    show_skipped(console, results)
     show_problems(console, results)
     faulty = _faulty(results)
     tokens = sum(figures.get("tokens", 0) for row in results.rows for figures in row.runs)

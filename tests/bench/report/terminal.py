@@ -64,9 +64,14 @@ def show(console: Console, results: Results) -> None:
     console.print(
         f"\nNoise: {describe_noise(results)}. {results.runs} runs in {results.seconds:.0f} s.", highlight=False
     )
+    show_skipped(console, results)
+    show_problems(console, results)
+
+
+def show_skipped(console: Console, results: Results) -> None:
+    """Print what was left out."""
     for name, reason in results.skipped.items():
         console.print(f"Left out: {title_of(name)}: {reason}", style="yellow", markup=False)
-    show_problems(console, results)
 
 
 def show_problems(console: Console, results: Results) -> None:
