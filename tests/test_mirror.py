@@ -120,7 +120,6 @@ EXCEPTIONS: Final = {
     "gateway/api/openapi/__main__.py": ("writes the tested document", "tests/gateway/api/openapi/test_document.py"),
     "gateway/api/openapi/components.py": (DATA, "tests/gateway/api/openapi/test_document.py"),
     "gateway/api/openapi/routes.py": (DATA, "tests/gateway/api/openapi/test_document.py"),
-    "gateway/app/factory.py": ("assembles tested parts", "tests/gateway/app/test_application.py"),
     "gateway/app/services.py": ("assembles tested parts", "tests/gateway/app/test_application.py"),
     "gateway/app/jwt_authentication.py": ("builds a credential scheme", "tests/gateway/app/test_authentication.py"),
     "gateway/cli/bench_providers.py": (COMMAND, "tests/integration/test_bench_providers.py"),
