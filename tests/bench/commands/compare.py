@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.bench.commands.files import BASELINE, RESULTS, open_console
+from tests.bench.commands.table import write_pages
 from tests.bench.compare import TOLERANCE, compare, ratios
 from tests.bench.report.terminal import show_changes
 from tests.bench.results import Results, dump, load
@@ -46,7 +47,11 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         default=TOLERANCE,
         help="increase that counts as worse (default %(default)s)",
     )
-    parser.add_argument("--store", action="store_true", help="store the new results as the baseline")
+    parser.add_argument(
+        "--store",
+        action="store_true",
+        help="store the new results as the baseline, and write them into the documentation",
+    )
     options = parser.parse_args(arguments)
     if len(options.files) > 2:
         parser.error("at most two files: [baseline.json] new.json")
@@ -57,3 +62,4 @@ def _store(console: Console, results: Results) -> None:
     BASELINE.parent.mkdir(parents=True, exist_ok=True)
     BASELINE.write_text(dump(results), "utf-8")
     console.print(f"Stored as the baseline: {BASELINE}", highlight=False)
+    write_pages(results)

@@ -8,7 +8,7 @@ from typing import Final
 from tests.bench.commands.files import BASELINE
 from tests.bench.processes import CHECKOUT
 from tests.bench.report.markdown import fill
-from tests.bench.results import load
+from tests.bench.results import Results, load
 
 PAGES: Final = tuple(
     CHECKOUT / page
@@ -27,8 +27,12 @@ def main(arguments: Sequence[str]) -> int:
     """Write the pages; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench table", description=__doc__)
     parser.add_argument("file", type=Path, nargs="?", default=BASELINE, metavar="FILE", help="default %(default)s")
-    results = load(parser.parse_args(arguments).file)
+    write_pages(load(parser.parse_args(arguments).file))
+    return 0
+
+
+def write_pages(results: Results) -> None:
+    """Write all parts of the pages."""
     for page in PAGES:
         page.write_text(fill(page.read_text("utf-8"), results), "utf-8")
         print(f"Written: {page}")
-    return 0
