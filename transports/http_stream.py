@@ -35,7 +35,7 @@ class Framing(Protocol):
 class StreamedResponse:
     """One viewer, as an ASGI application of a single response. `headers` are added to those of every stream.
 
-    `watches` is that of `Viewer`.
+    `watches` is that of `Viewer`, `coalesce_ms` that of `Viewer.attach`.
 
     The body ends with the terminal event. If it must end earlier, because the client does not read it, it is left
     without its last chunk (RFC 9112, 7.1), so that the client sees a broken connection and not a finished answer.
@@ -53,6 +53,7 @@ class StreamedResponse:
         headers: Mapping[str, str],
         *,
         watches: bool = False,
+        coalesce_ms: int | None = None,
     ) -> None:
         self.framing, self.transport = framing.framing, framing.transport
         self.frame = framing.frame
@@ -64,6 +65,7 @@ class StreamedResponse:
         self._heartbeat = framing.heartbeat
         self._generation = generation
         self._after = after
+        self._coalesce_ms = coalesce_ms
         self._services = services
         self._viewer = Viewer(services, self, self._on_viewer_stop, close_at_end=True, watches=watches)
         self._departs = False
@@ -85,7 +87,7 @@ class StreamedResponse:
         # forgot it must not show what is another's.
         self._services.hub.find(self._generation.id, principal(connection))
         try:
-            self._viewer.attach(self._generation, self._after)
+            self._viewer.attach(self._generation, self._after, self._coalesce_ms)
             await send({"type": "http.response.start", "status": 200, "headers": _encode_headers(self._headers)})
         except BaseException:
             self._viewer.close()

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from gateway.api.coalescing import PARAMETER, coalesce_parameter, parse_milliseconds
 from gateway.api.context import principal
 from gateway.api.generations import start_generation
 from gateway.api.requests import (
@@ -155,19 +156,27 @@ class EventStreamEndpoints:
         after = parse_position_of(generation.id, position.text, position.param) if position.text else 0
         if after > generation.log.last:
             raise not_reached(generation.id, after, generation.log.last, position.param)
-        return self._stream(request, generation, after)
+        return self._stream(request, generation, after, coalesce_ms=coalesce_parameter(request))
 
     def _stream(
-        self, request: Request, generation: Generation, after: int, headers: dict[str, str] | None = None
+        self,
+        request: Request,
+        generation: Generation,
+        after: int,
+        headers: dict[str, str] | None = None,
+        *,
+        coalesce_ms: int | None = None,
     ) -> Response | ASGIApp:
         if generation.log.ended and after == generation.log.last:
             self._services.hub.observers.on_not_resumed(self.transport, "ended")
             return no_content(request)
-        return self._response(request, generation, after, headers or id_headers(request, generation))
+        return self._response(request, generation, after, headers or id_headers(request, generation), coalesce_ms)
 
-    def _response(self, request: Request, generation: Generation, after: int, headers: dict[str, str]) -> ASGIApp:
-        watches = _watches(request)
-        return StreamedResponse(self._services, EventStream(), generation, after, headers, watches=watches)
+    def _response(
+        self, request: Request, generation: Generation, after: int, headers: dict[str, str], coalesce_ms: int | None
+    ) -> ASGIApp:
+        parts = (self._services, EventStream(), generation, after, headers)
+        return StreamedResponse(*parts, watches=_watches(request), coalesce_ms=coalesce_ms)
 
 
 def _watches(request: Request) -> bool:
@@ -207,12 +216,16 @@ def _body_of_query(given: Mapping[str, str]) -> dict[str, object]:
     Raises:
         Refused: a parameter is missing or unknown.
     """
-    unknown = {name for name in given if not is_position_name(name)} - {"prompt", "model", "ticket"}
+    unknown = {name for name in given if not is_position_name(name)} - {"prompt", "model", "ticket", PARAMETER}
     if unknown:
         name = min(unknown)[:100]
-        message = f"{name}: not a known parameter; known are: prompt, model, ticket. To set options, start by POST"
+        known = f"known are: prompt, model, ticket, {PARAMETER}"
+        message = f"{name}: not a known parameter; {known}. To set other options, start by POST"
         raise invalid(message, param=name)
     if "prompt" not in given:
         message = "prompt: is missing; send it as ?prompt=…"
         raise invalid(message, param="prompt")
-    return {name: given[name] for name in ("prompt", "model") if name in given}
+    body: dict[str, object] = {name: given[name] for name in ("prompt", "model") if name in given}
+    if PARAMETER in given:
+        body[PARAMETER] = parse_milliseconds(given[PARAMETER], PARAMETER)
+    return body

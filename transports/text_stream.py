@@ -44,12 +44,16 @@ class TextResponse(AwaitedResponse):
     Its head is short: what is left of the rate limit is nothing to a reader of text, before it is refused.
     """
 
-    def __init__(self, services: Services, generation: Generation, request: Request, after: int) -> None:
+    def __init__(
+        self, services: Services, generation: Generation, request: Request, after: int, coalesce_ms: int | None
+    ) -> None:
         super().__init__(services, generation, request)
         self._after = after
+        self._coalesce_ms = coalesce_ms
 
     def _response(self) -> ASGIApp:
-        return StreamedResponse(self._services, TextFraming(), self._generation, self._after, self._headers())
+        parts = (self._services, TextFraming(), self._generation, self._after, self._headers())
+        return StreamedResponse(*parts, coalesce_ms=self._coalesce_ms)
 
     def _is_ready(self) -> bool:
         # After feedback a generation has no content for a while, but its readers have the text before.
@@ -72,5 +76,7 @@ class TextStreamTransport:
 class _TextEndpoints(EventStreamEndpoints):
     transport = TextFraming.transport
 
-    def _response(self, request: Request, generation: Generation, after: int, _headers: dict[str, str]) -> ASGIApp:
-        return TextResponse(self._services, generation, request, after)
+    def _response(
+        self, request: Request, generation: Generation, after: int, _headers: dict[str, str], coalesce_ms: int | None
+    ) -> ASGIApp:
+        return TextResponse(self._services, generation, request, after, coalesce_ms)

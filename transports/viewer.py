@@ -11,6 +11,7 @@ from gateway.generation.event_log import Entry, EventLog, merge
 from gateway.generation.generation import Generation
 from gateway.protocol.events import Chunk, Part, Reasoning, Verbatim
 from gateway.protocol.position import not_reached
+from transports.coalescing import CoalescedListener, Coalescer, chosen_ms
 
 MAX_SINGLE_ENTRIES: Final = 16
 """A viewer with more entries than this before it is behind: adjacent text is joined for it."""
@@ -56,6 +57,10 @@ class ClientConnection(Protocol):
 class _Cursor:
     log: EventLog
     seq: int
+    coalesce_ms: int
+    """For how long text is joined before it is written, in milliseconds."""
+    framing: str = ""
+    """Name of the frames that it shares with others: joined text has frames of its own."""
     on_append: Callable[[], None] | None = None
     """The callback that is subscribed to the log; None before the cursor is followed."""
 
@@ -96,6 +101,8 @@ class Viewer:
         self._cursors: dict[str, _Cursor] = {}
         self._pending: dict[_Cursor, None] = {}
         """Cursors with entries that are not written yet, in the order they came."""
+        self._coalesce_ms = services.coalesce_ms
+        self._coalescer: Coalescer | None = None
         self._timer = RestartableTimer(services.clock)
         self._last_write = self._clock.now()
         """Time of the last write, or of the last check that found that a slow client takes what was written."""
@@ -129,9 +136,10 @@ class Viewer:
         self._schedule_check(min(self._heartbeat, self._viewer_timeout))
         self.follow()
 
-    def attach(self, generation: Generation, after: int) -> None:
+    def attach(self, generation: Generation, after: int, coalesce_ms: int | None = None) -> None:
         """View a generation after a sequence number, from the next `follow` on; a cursor that it has is moved there.
 
+        `coalesce_ms` is for how long its text is joined; None: as the start says, or else the settings.
         The caller has authorised the client (`Generations.find` or `start`): this is not checked for each event.
 
         Raises:
@@ -144,20 +152,33 @@ class Viewer:
         if not self._watches:
             self._hub.add_viewer(generation.id, self._connection.transport, resumed=after > 0)
         self.detach(generation.id)
-        self._cursors[generation.id] = _Cursor(generation.log, after)
+        milliseconds = chosen_ms(coalesce_ms, generation.coalesce_ms, self._coalesce_ms)
+        self._cursors[generation.id] = _Cursor(generation.log, after, milliseconds)
 
     def follow(self) -> None:
         """Write what is new of everything attached, and from now on what is appended."""
         for cursor in self._cursors.values():
             if cursor.on_append is None:
-                cursor.on_append = partial(self._on_append, cursor)
+                cursor.on_append = self._listener(cursor)
                 cursor.log.subscribe(cursor.on_append)
                 self._pending[cursor] = None
         if self._writable:
             self._flush()
 
+    def _listener(self, cursor: _Cursor) -> Callable[[], None]:
+        listener, cursor.framing = partial(self._on_append, cursor), self._connection.framing
+        if not cursor.coalesce_ms:
+            return listener
+        if self._coalescer is None:
+            self._coalescer = Coalescer(self._clock)
+        if cursor.framing:
+            cursor.framing += ", joined"
+        seconds, sees_verbatim = cursor.coalesce_ms / 1000, not cursor.framing
+        return CoalescedListener(self._coalescer, cursor.log, seconds, listener, sees_verbatim=sees_verbatim)
+
     def detach(self, generation_id: str) -> bool:
-        """Stop viewing a generation; return False if it was not viewed."""
+        """Stop viewing a generation; return False if it was not viewed. Text that waits to be joined is written."""
+        self._release(generation_id)
         cursor = self._cursors.pop(generation_id, None)
         if cursor is None:
             return False
@@ -170,6 +191,11 @@ class Viewer:
             self._hub.remove_viewer(generation_id, self._connection.transport)
         return True
 
+    def _release(self, generation_id: str) -> None:
+        cursor = self._cursors.get(generation_id)
+        if self._coalescer is not None and cursor is not None and isinstance(cursor.on_append, CoalescedListener):
+            self._coalescer.release(cursor.on_append)
+
     def stop(self) -> None:
         """Write no more: the client is gone, or is to be disconnected. A second time does nothing."""
         if not self._stopped:
@@ -181,6 +207,8 @@ class Viewer:
         self._stopped, self._writable = True, False
         self._figures.remove(self)
         self._timer.cancel()
+        if self._coalescer is not None:
+            self._coalescer.close()
         for generation_id in tuple(self._cursors):
             self.detach(generation_id)
 
@@ -255,10 +283,10 @@ class Viewer:
 
     def _frames(self, cursor: _Cursor, log: EventLog) -> Sequence[bytes]:
         """Return the frames that follow a cursor, and move it."""
-        seq, cursor.seq, shared = cursor.seq, log.last, log.readers > 1 and self._connection.framing != ""
+        seq, cursor.seq, shared = cursor.seq, log.last, log.readers > 1 and cursor.framing != ""
         if shared:
             # Viewers side by side write the same frames: one of them makes them.
-            cached = log.frames.get(self._connection.framing)
+            cached = log.frames.get(cursor.framing)
             if cached is not None and cached[0] == seq and cached[1] == log.last:
                 return cached[2]
         entries = log.since(seq)
@@ -268,18 +296,18 @@ class Viewer:
             entry, frame = entries[0], self._connection.frame
             if entry.kind is Part:
                 frames = [self._part(log, entry)]
-            elif entry.kind is Verbatim and self._connection.framing:
+            elif entry.kind is Verbatim and cursor.framing:
                 frames = []
             else:
                 frames = [frame(log.generation_id, entry)]
             if frames == [b""]:
                 frames = []
         else:
-            is_behind = len(entries) > MAX_SINGLE_ENTRIES
-            with_ends = not self._connection.framing
-            frames, cursor.seq = self._frame_some(log, merge(entries, with_ends=with_ends) if is_behind else entries)
+            joins = cursor.coalesce_ms > 0 or len(entries) > MAX_SINGLE_ENTRIES
+            with_ends = not cursor.framing
+            frames, cursor.seq = self._frame_some(log, merge(entries, with_ends=with_ends) if joins else entries)
         if shared and cursor.seq == log.last:
-            log.frames[self._connection.framing] = (seq, log.last, frames)
+            log.frames[cursor.framing] = (seq, log.last, frames)
         return frames
 
     def _frame_some(self, log: EventLog, entries: Iterable[Entry]) -> tuple[list[bytes], int]:

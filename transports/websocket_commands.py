@@ -275,7 +275,7 @@ class WebSocketCommands:
             if not isinstance(after, int):
                 after = parse_position_of(generation.id, after, "after") if after else 0
             self._refuse_one_too_many()
-            self._viewer.attach(generation, after)
+            self._viewer.attach(generation, after, command.coalesce_ms)
         await self._acknowledge(command, generation)
         self._viewer.follow()
 

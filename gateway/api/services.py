@@ -34,6 +34,8 @@ class Services:
     clock: Clock
     heartbeat: float = 15.0
     viewer_timeout: float = 30.0
+    coalesce_ms: int = 0
+    """For how long text is joined for a viewer, unless it or the start says otherwise, in milliseconds."""
     poll_wait: float = 25.0
     poll_interval: float = 0.05
     poll_lease: float = 10.0

@@ -78,6 +78,7 @@ def build_services(
         clock=clock,
         heartbeat=settings.heartbeat,
         viewer_timeout=settings.viewer_timeout,
+        coalesce_ms=settings.coalesce_ms,
         poll_wait=settings.poll_wait,
         poll_interval=settings.poll_interval,
         poll_lease=settings.poll_lease,

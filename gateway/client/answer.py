@@ -42,12 +42,14 @@ class AsyncAnswer(AnswerState):
         opened: tuple[EventFeed, Frame] | None = None,
         *,
         deadline: Deadline,
+        coalesce_ms: int | None = None,
     ) -> None:
         super().__init__(view)
         self._transport = transport
         self._shared = shared
         self._retry_policy = shared.retry_policy(shared.retries.resume_failures)
         self._deadline = deadline
+        self._coalesce_ms = coalesce_ms
         self._feed: EventFeed | None = None
         self._first: Frame | None = None
         self._unread: Event | None = None
@@ -231,7 +233,7 @@ class AsyncAnswer(AnswerState):
     async def _attach(self) -> None:
         transport = self._transport
         self._switching = False
-        feed = await self._shared.connectors[transport].attach(self.id, self.seq)
+        feed = await self._shared.connectors[transport].attach(self.id, self.seq, self._coalesce_ms)
         self._attachments += 1
         # `aclose` and `switch` may have been called while this waited for the connection.
         if self._ended or transport != self._transport:

@@ -131,7 +131,7 @@ class AsyncClient:
         Args:
             prompt: A text, or the messages of a conversation in the form of OpenAI's chat completions.
             model: A model of the gateway; by default its first.
-            options: Parameters for the provider, and `on_disconnect`.
+            options: Parameters for the provider, `on_disconnect` and `coalesce_ms`.
             metadata: Texts to keep with the generation.
             idempotency_key: A name of this start: the same start with the same key returns the same generation, from
                 another process, too.
@@ -150,7 +150,14 @@ class AsyncClient:
         async with deadline:
             return await self._start_with_retries(body, key, deadline)
 
-    def attach(self, generation: str, *, after: int | str | None = None, timeout_s: float | None = None) -> AsyncAnswer:
+    def attach(
+        self,
+        generation: str,
+        *,
+        after: int | str | None = None,
+        coalesce_ms: int | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncAnswer:
         """Return an answer that reads an existing generation.
 
         Nothing is sent before the answer is iterated over, so this is also how to interrupt one by its id.
@@ -158,6 +165,8 @@ class AsyncClient:
         Args:
             generation: Its id, to read it from its beginning; or a position, to continue after that event.
             after: A position or seq to continue after.
+            coalesce_ms: Milliseconds for which the gateway joins text for this reader, so that a fast model does not
+                cost an event per token; by default, what the start says.
             timeout_s: Maximum seconds from now to the end of the answer.
 
         Raises:
@@ -171,7 +180,8 @@ class AsyncClient:
                 message = f"after: this is another generation's position ({named[:64]!r})."
                 raise invalid(message, param="after")
         view = View(_check_id(generation), after=after or 0)
-        return AsyncAnswer(view, self.transport, self._shared, deadline=Deadline(timeout_s))
+        deadline = Deadline(timeout_s)
+        return AsyncAnswer(view, self.transport, self._shared, deadline=deadline, coalesce_ms=coalesce_ms)
 
     @property
     def _shared(self) -> Shared:

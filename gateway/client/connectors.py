@@ -52,8 +52,11 @@ class Connector(Protocol):
         """Start a generation, or attach to the one that this key has started. Raises the errors of `EventFeed.next`."""
         ...
 
-    async def attach(self, generation_id: str, after: int) -> EventFeed:
-        """Read a generation after a sequence number. Raises the errors of `EventFeed.next`."""
+    async def attach(self, generation_id: str, after: int, coalesce_ms: int | None = None) -> EventFeed:
+        """Read a generation after a sequence number. Raises the errors of `EventFeed.next`.
+
+        `coalesce_ms` is for how long the gateway joins text for this reader; None: as the start says.
+        """
         ...
 
 

@@ -27,14 +27,22 @@ class EventStreamConnector:
         headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
         return await self._open("POST", "api/chat/stream", headers, orjson.dumps(body))
 
-    async def attach(self, generation_id: str, after: int) -> EventFeed:
+    async def attach(self, generation_id: str, after: int, coalesce_ms: int | None = None) -> EventFeed:
         """Implement `Connector.attach`, with `Last-Event-ID`."""
         headers = {"Last-Event-ID": format_position(generation_id, after)} if after else {}
-        return await self._open("GET", f"api/generations/{generation_id}/events", headers)
+        query = {} if coalesce_ms is None else {"coalesce_ms": str(coalesce_ms)}
+        return await self._open("GET", f"api/generations/{generation_id}/events", headers, query=query)
 
-    async def _open(self, method: str, path: str, headers: Mapping[str, str], data: bytes | None = None) -> EventFeed:
+    async def _open(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        data: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> EventFeed:
         accept = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
-        response = await self._http.request(method, path, headers={**accept, **headers}, data=data)
+        response = await self._http.request(method, path, headers={**accept, **headers}, query=query, data=data)
         if response.status not in {200, 204}:
             with translate_errors(self._http.url):
                 raise await read_refusal(response)

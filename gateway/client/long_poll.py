@@ -37,9 +37,9 @@ class LongPollConnector:
             raise invalid(message)
         return await self.attach(generation_id, 0)
 
-    async def attach(self, generation_id: str, after: int) -> EventFeed:
+    async def attach(self, generation_id: str, after: int, coalesce_ms: int | None = None) -> EventFeed:
         """Implement `Connector.attach`: the first poll does not wait, and shows that the generation can be read."""
-        feed = LongPollFeed(self._http, generation_id, after, self._sleep)
+        feed = LongPollFeed(self._http, generation_id, after, self._sleep, coalesce_ms)
         await feed.poll(wait=0)
         return feed
 
@@ -47,11 +47,14 @@ class LongPollConnector:
 class LongPollFeed:
     """The events of one generation. While those of a response are read, the next poll is under way."""
 
-    def __init__(self, http: HttpSession, generation_id: str, after: int, sleep: Sleep) -> None:
+    def __init__(
+        self, http: HttpSession, generation_id: str, after: int, sleep: Sleep, coalesce_ms: int | None = None
+    ) -> None:
         self._http = http
         self._path = f"api/generations/{generation_id}/poll"
         self._position = format_position(generation_id, after)
         self._sleep = sleep
+        self._query = {} if coalesce_ms is None else {"coalesce_ms": str(coalesce_ms)}
         self._commands = HttpCommands(http)
         self._frames: deque[Frame] = deque()
         self._ended = False
@@ -87,7 +90,7 @@ class LongPollFeed:
             ConnectionLost: if the response was lost, or is not the gateway's.
             Refused: if the gateway refuses the request.
         """
-        query = {"after": self._position, "wait": f"{wait:g}"}
+        query = {"after": self._position, "wait": f"{wait:g}", **self._query}
         answer = await _read(self._http, "GET", self._path, query=query)
         events, position, ended = answer.get("events"), answer.get("position"), answer.get("ended")
         if not isinstance(events, list) or not isinstance(position, str):

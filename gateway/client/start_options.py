@@ -7,7 +7,10 @@ OnDisconnect = Literal["grace", "cancel", "continue"]
 
 
 class StartOptions(TypedDict, total=False):
-    """Options of a start: parameters for the provider, and what happens when the last viewer leaves."""
+    """Options of a start: parameters for the provider, and those of the gateway.
+
+    `on_disconnect` is what happens when the last viewer leaves, `coalesce_ms` how long text is joined for each viewer.
+    """
 
     temperature: float
     top_p: float
@@ -26,3 +29,4 @@ class StartOptions(TypedDict, total=False):
     top_logprobs: int
     user: str
     on_disconnect: OnDisconnect
+    coalesce_ms: int

@@ -109,7 +109,14 @@ class Client:
         )
         return Answer(self._thread.run(start), self)
 
-    def attach(self, generation: str, *, after: int | str | None = None, timeout_s: float | None = None) -> "Answer":
+    def attach(
+        self,
+        generation: str,
+        *,
+        after: int | str | None = None,
+        coalesce_ms: int | None = None,
+        timeout_s: float | None = None,
+    ) -> "Answer":
         """Return an answer that reads an existing generation, as `AsyncClient.attach`.
 
         Raises:
@@ -117,7 +124,7 @@ class Client:
         """
 
         async def attach() -> AsyncAnswer:
-            return self._client.attach(generation, after=after, timeout_s=timeout_s)
+            return self._client.attach(generation, after=after, coalesce_ms=coalesce_ms, timeout_s=timeout_s)
 
         return Answer(self._thread.run(attach()), self)
 

@@ -30,9 +30,10 @@ class WebSocketConnector:
         """Implement `Connector.start`, on a new socket."""
         return await self._open({"type": "start", **body, "idempotency_key": idempotency_key}, 0)
 
-    async def attach(self, generation_id: str, after: int) -> EventFeed:
+    async def attach(self, generation_id: str, after: int, coalesce_ms: int | None = None) -> EventFeed:
         """Implement `Connector.attach`, on a new socket."""
-        return await self._open({"type": "attach", "generation_id": generation_id, "after": after}, after)
+        asked = {} if coalesce_ms is None else {"coalesce_ms": coalesce_ms}
+        return await self._open({"type": "attach", "generation_id": generation_id, "after": after, **asked}, after)
 
     async def _open(self, first_command: JsonMap, after: int) -> EventFeed:
         feed = WebSocketFeed(await self._http.open_socket("api/ws"), self._http)

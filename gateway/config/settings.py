@@ -19,6 +19,7 @@ from gateway.config.cross_origin import check_header_pattern, check_origin
 from gateway.config.presets import Api
 from gateway.config.tables import JwtTable, ModelTable, ProviderTable
 from gateway.net.proxy import DIRECT
+from gateway.protocol.options import MAX_COALESCE_MS
 from gateway.security.api_keys import check_unique, parse_stored_key
 from gateway.store.redis.keys import check_prefix
 from gateway.upstreams.base import DEFAULT_EVENT_BYTES, DEFAULT_OUTPUT_BYTES, MAX_EVENT_BYTES
@@ -403,6 +404,16 @@ class Settings(BaseModel):
         description=(
             "Name of the cookie in which browsers may send a key or token, such as `__Host-dualstream`. None: cookies "
             "are not accepted."
+        ),
+    )
+    coalesce_ms: int = Field(
+        0,
+        ge=0,
+        le=MAX_COALESCE_MS,
+        description=(
+            "Milliseconds for which text that follows other text is joined before it is sent to a viewer, so that a "
+            "fast model does not cost a frame per token. The first text after a silence, and all that is not text, are "
+            "sent at once. A start or a viewer may set its own (`coalesce_ms`). 0: each text is sent as it comes."
         ),
     )
     poll_wait: float = Field(

@@ -41,6 +41,7 @@ class GenerationDetails:
     admitted_at: float | None = None
     first_content_at: float | None = None
     leading_messages: int = 0
+    coalesce_ms: int | None = None
     metadata: str = "{}"
     attempts: Sequence[Attempt] = ()
     notes: Sequence[Feedback] = ()

@@ -58,6 +58,8 @@ class GenerationBase:
     verbatim: InitVar[VerbatimRequest | None] = None
     created: int = 0
     """Time of its start, in seconds since 1970."""
+    coalesce_ms: int | None = None
+    """For how long its start asks to join text for each viewer, in milliseconds; None: it does not say."""
     leading_messages: int = 0
     """How many messages precede those of the client."""
     source: StartSource = UNKNOWN_SOURCE
@@ -102,7 +104,7 @@ class GenerationBase:
             self.forget_prompt()
             return
         # Encoded, for the reason that `Prompt` gives.
-        self.prompt = Prompt(request.messages)
+        self.prompt, self.coalesce_ms = Prompt(request.messages), request.options.coalesce_ms
         self._options, self._metadata = orjson.dumps(request.options.for_provider()), orjson.dumps(request.metadata)
         self._verbatim = b"" if verbatim is None else orjson.dumps(verbatim)
         self.log.append(Accepted(self.id, self.request_id, self.model))

@@ -56,6 +56,7 @@ class SharedGeneration(GenerationBase):
         generation = cls(
             *(details.id, None, details.request_id, details.model, accepted_at, details.output_limit),
             created=details.created,
+            coalesce_ms=details.coalesce_ms,
             leading_messages=details.leading_messages,
             source=details.source,
         )
@@ -88,6 +89,7 @@ class SharedGeneration(GenerationBase):
         return GenerationDetails(
             *(self.id, self.request_id, self.model, self.created, self.output_limit),
             *self.moments(shift),
+            coalesce_ms=self.coalesce_ms,
             leading_messages=self.leading_messages,
             metadata=self._metadata.decode(),
             attempts=[attempt.shifted(shift) for attempt in self.attempts],

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, FailFast, Fiel
 
 from gateway.protocol.events import Mode
 from gateway.protocol.messages import Message, check_message, text_of
-from gateway.protocol.options import ADVICE, OnDisconnect, OptionFields, Options, merge
+from gateway.protocol.options import ADVICE, CoalesceMs, OnDisconnect, OptionFields, Options, merge
 from gateway.protocol.validation import JSON_INTEGER, JsonObject, StrictModel, parse, problem_at
 
 __all__ = [
@@ -132,7 +132,7 @@ class StartRequest(OptionFields):
     model: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
         None, description="A model or an alias; without it, the default model."
     )
-    options: Options = Field(Options(), description="Passed to the provider, except `on_disconnect`.")
+    options: Options = Field(Options(), description="Passed to the provider, except `on_disconnect` and `coalesce_ms`.")
     # A factory: pydantic makes a deep copy of a default that may change, by a function in Python.
     metadata: Metadata = Field(
         default_factory=dict, description="Returned in the snapshot.", json_schema_extra={"default": {}}
@@ -280,6 +280,7 @@ class AttachCommand(GenerationCommand):
 
     type: Literal["attach"]
     after: Annotated[str, Field(max_length=MAX_ID_LENGTH)] | Annotated[int, Field(ge=0)] | None = None
+    coalesce_ms: CoalesceMs | None = None
 
 
 class DetachCommand(GenerationCommand):

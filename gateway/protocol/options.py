@@ -17,6 +17,10 @@ Penalty = Annotated[float, Field(ge=-2, le=2)]
 ReasoningEffort = Annotated[str, Field(max_length=64)]
 TopLogprobs = Annotated[int, Field(ge=0, le=20), JSON_INTEGER]
 User = Annotated[str, Field(max_length=512)]
+MAX_COALESCE_MS: Final = 1000
+"""Longest time for which text is joined, in milliseconds: a reader would take a longer one for a stall."""
+
+CoalesceMs = Annotated[int, Field(ge=0, le=MAX_COALESCE_MS), JSON_INTEGER]
 MAX_STOP_TEXTS: Final = 16
 MAX_TOOLS: Final = 256
 
@@ -26,7 +30,7 @@ _BESIDE_OPTIONS: Final = "belongs beside options, not into it"
 
 
 class OptionFields(StrictModel):
-    """Parameters for the provider, and the disconnect policy of the generation."""
+    """Parameters for the provider, and the gateway's own options: `GATEWAY_OPTIONS`."""
 
     temperature: Temperature | None = None
     top_p: TopP | None = None
@@ -45,6 +49,11 @@ class OptionFields(StrictModel):
     top_logprobs: TopLogprobs | None = None
     user: User | None = None
     on_disconnect: OnDisconnect | None = None
+    coalesce_ms: CoalesceMs | None = None
+
+
+GATEWAY_OPTIONS: Final = frozenset({"on_disconnect", "coalesce_ms"})
+"""Options that no provider gets."""
 
 
 ADVICE: Final[Mapping[str, str]] = {
@@ -94,7 +103,7 @@ class Options(OptionFields):
         return {
             name: value
             for name, value in merge((), self).items()
-            if name != "on_disconnect" and not self._is_ineffective(name, value)
+            if name not in GATEWAY_OPTIONS and not self._is_ineffective(name, value)
         }
 
     def _is_ineffective(self, name: str, value: JsonValue) -> bool:

@@ -239,7 +239,7 @@ export class Answer {
     this.#isOpen = false;
     const listener = (this.#listener = this.#createListener());
     this.#restartIdleTimer();
-    const target = { transport: this.#requested, id: this.id, seq: this.#seq, position: this.position, body: this.#options.body, key: this.#key };
+    const target = { transport: this.#requested, id: this.id, seq: this.#seq, position: this.position, body: this.#options.body, key: this.#key, coalesceMs: this.#options.coalesceMs };
     try {
       const connection = this.#context.open(target, listener);
       // `open` may have reported an error already, and a retry may have replaced the listener.

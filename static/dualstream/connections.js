@@ -14,7 +14,7 @@ import { SUBPROTOCOL, SharedSocket } from "./socket.js";
 
 /**
  * What a connection is opened for. `id` null: start a generation with `body` and the idempotency key `key`.
- * @typedef {{transport: Transport, id: string|null, seq: number, position: string|null, body?: object, key: string}} Target
+ * @typedef {{transport: Transport, id: string|null, seq: number, position: string|null, body?: object, key: string, coalesceMs?: number}} Target
  */
 
 /** Milliseconds for which `auto` polls at once after it has found that no stream passes: a laptop may change its network. */
@@ -103,16 +103,16 @@ export class Connections {
   }
 
   /** Read the events with `fetch`. @returns {Connection} */
-  readStreaming({ id, position }, listener) {
+  readStreaming({ id, position, coalesceMs }, listener) {
     const init = this.#http.init({ accept: "text/event-stream", position });
-    return openFetch({ url: this.#http.url(`${pathOf(id)}/events`), init, fetch: this.#http.fetch, listener });
+    return openFetch({ url: this.#readingURL(id, "events", coalesceMs).href, init, fetch: this.#http.fetch, listener });
   }
 
   /** Read the events with `EventSource`, or with `fetch` where that is missing or can't send the headers. @returns {Connection} */
-  readEventSource({ id, position }, listener, ticket = null) {
+  readEventSource({ id, position, coalesceMs }, listener, ticket = null) {
     const { EventSource } = this.#env;
-    if (!EventSource || this.#http.hasHeaders) return this.readStreaming({ id, position }, listener);
-    const url = new URL(this.#http.url(`${pathOf(id)}/events`));
+    if (!EventSource || this.#http.hasHeaders) return this.readStreaming({ id, position, coalesceMs }, listener);
+    const url = this.#readingURL(id, "events", coalesceMs);
     // A used ticket resumes only from a position. The browser has none yet if the connection is lost before the first event.
     if (position || ticket) url.searchParams.set("last_event_id", position || `${id}:0`);
     if (ticket) url.searchParams.set("ticket", ticket);
@@ -121,10 +121,10 @@ export class Connections {
   }
 
   /** Read the events by long polls. @returns {Connection} */
-  readPolling({ id, position }, listener) {
+  readPolling({ id, position, coalesceMs }, listener) {
     const { idleTimeout } = this.#options;
     const request = (after, wait, signal) => {
-      const url = new URL(this.#http.url(`${pathOf(id)}/poll`));
+      const url = this.#readingURL(id, "poll", coalesceMs);
       if (after !== null) url.searchParams.set("after", after);
       if (wait !== null) url.searchParams.set("wait", wait);
       return this.#http.fetch(url.href, this.#http.init({ signal }));
@@ -170,6 +170,12 @@ export class Connections {
     return socket;
   }
 
+  #readingURL(id, name, coalesceMs) {
+    const url = new URL(this.#http.url(`${pathOf(id)}/${name}`));
+    if (coalesceMs !== undefined) url.searchParams.set("coalesce_ms", String(coalesceMs));
+    return url;
+  }
+
   async #connectSocket() {
     const WebSocket = this.#env.WebSocket ?? await this.#env.loadWebSocket?.();
     if (!WebSocket) throw new DualstreamError("unsupported", "This environment has no WebSocket: pass one as environment.WebSocket.");
@@ -193,8 +199,8 @@ const OPEN = {
   poll: (connections, target, listener) => readDetached(connections, target, listener, (...args) => connections.readPolling(...args)),
   fetch: (connections, target, listener) => (
     target.id === null ? connections.startStreaming(target, listener) : connections.readStreaming(target, listener)),
-  websocket: (connections, { id, seq, body, key }, listener) => (
-    id === null ? connections.socketFor(null).start(body, key, listener) : connections.socketFor(id).attach(id, seq, listener)),
+  websocket: (connections, { id, seq, body, key, coalesceMs }, listener) => (
+    id === null ? connections.socketFor(null).start(body, key, listener) : connections.socketFor(id).attach(id, seq, listener, coalesceMs)),
 };
 
 const readDetached = (connections, target, listener, read) => (

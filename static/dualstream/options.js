@@ -15,10 +15,11 @@ const CLIENT = [
 ];
 const READING = ["signal", "transport", "onEvent", "onState"];
 
-/** Options of the provider. In a start they stand in `options`, or beside it as in OpenAI's API (docs/reference/protocol.md, "Start"). */
+/** Options of the provider, and of the gateway. In a start they stand in `options`, or beside it as in OpenAI's API (docs/reference/protocol.md, "Start"). */
 const PROVIDER = [
   "temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed", "presence_penalty", "frequency_penalty", "tools",
   "tool_choice", "parallel_tool_calls", "response_format", "reasoning_effort", "logprobs", "top_logprobs", "user", "on_disconnect",
+  "coalesce_ms",
 ];
 
 const TURN = ["model", "options", "metadata"];
@@ -34,7 +35,7 @@ export const NAMES = Object.freeze({
   ],
   request: ["prompt", "messages", ...TURN, ...PROVIDER],
   "start()": [...READING, "idempotencyKey"],
-  "attach()": [...READING, "after", "text", "revision"],
+  "attach()": [...READING, "after", "text", "revision", "coalesceMs"],
   "feedback()": ["text", "rating", "mode"],
   "new Conversation()": CONVERSATION,
   "configure()": SETTINGS,
@@ -102,12 +103,15 @@ function checkBaseURL(baseURL) {
 
 /**
  * Check what an answer is read with.
- * @param {{signal?: unknown, onEvent?: unknown, onState?: unknown}} options
+ * @param {{signal?: unknown, onEvent?: unknown, onState?: unknown, coalesceMs?: unknown}} options
  * @throws {TypeError}
  */
-export function checkReading({ signal, onEvent, onState }) {
+export function checkReading({ signal, onEvent, onState, coalesceMs }) {
   for (const [name, value] of Object.entries({ onEvent, onState })) {
     if (value !== undefined && value !== null && typeof value !== "function") refuse(name, value, "a function");
+  }
+  if (coalesceMs !== undefined && !(Number.isInteger(coalesceMs) && coalesceMs >= 0 && coalesceMs <= 1000)) {
+    refuse("coalesceMs", coalesceMs, "a whole number of milliseconds from 0 to 1000");
   }
   if (signal && typeof signal.addEventListener !== "function") refuse("signal", signal, "an AbortSignal");
 }

@@ -69,11 +69,12 @@ export class SharedSocket {
    * @param {string} generationId
    * @param {number} after the seq of the last event that is known
    * @param {Listener} listener
+   * @param {number} [coalesceMs] milliseconds for which text is joined; default: as the start says
    * @returns {Connection}
    */
-  attach(generationId, after, listener) {
+  attach(generationId, after, listener, coalesceMs) {
     this.#listeners.set(generationId, listener);
-    return this.#read("attach", { generation_id: generationId, after }, listener);
+    return this.#read("attach", { generation_id: generationId, after, coalesce_ms: coalesceMs }, listener);
   }
 
   /**

@@ -81,6 +81,53 @@ async def test_a_complete_answer(served: Served, viewer: ViewingClient) -> None:
     }
 
 
+async def test_text_is_coalesced_as_the_start_asks(served: Served, viewer: ViewingClient) -> None:
+    await viewer.start({**BODY, "options": {"coalesce_ms": 500}})
+    await served.called()
+
+    async def send(*words: str) -> None:
+        """Send words that come one by one."""
+        for word in words:
+            last = served.only.log.last
+            served.upstream.last.send(word)
+            await until(lambda last=last: served.only.log.last > last)
+
+    await send("one ")
+    first = await viewer.until("chunk")
+    await send("two ", "three ")
+    await served.advance(0.5)
+    second = await viewer.until("chunk")
+    await send("four ", "five ")
+    await viewer.feedback(viewer.generation_id, {"rating": 1, "mode": "note"})
+    third = await viewer.until("chunk")
+    await send("six ")
+    served.upstream.last.finish()
+    seen = await viewer.to_end()
+    assert [first["content"], second["content"], third["content"]] == ["one ", "two three ", "four five "]
+    # `accepted` and `start` come before, and each event keeps its number.
+    assert [event["seq"] for event in seen if event["type"] != "start"] == [1, 3, 5, 7, 8, 9, 10]
+    assert [event["type"] for event in seen[-4:]] == ["chunk", "feedback", "chunk", "complete"]
+    for event, text in ((first, "two three four five six "), (second, "four five six "), (third, "six ")):
+        later = again(viewer)
+        await later.attach(viewer.generation_id, int(str(event["seq"])))
+        await later.to_end()
+        assert later.text == text
+        await later.leave()
+
+
+async def test_an_interrupt_comes_at_once_after_the_text_that_waits(served: Served, viewer: ViewingClient) -> None:
+    await viewer.start({**BODY, "options": {"coalesce_ms": 1000}})
+    await served.called()
+    for word in ("one ", "two ", "three "):
+        served.upstream.last.send(word)
+    await until(lambda: served.only.log.last == 5)
+    await viewer.until("chunk")
+    await viewer.interrupt(viewer.generation_id)
+    served.upstream.last.send("late")
+    assert (await viewer.to_end())[-1]["type"] == "interrupted"
+    assert viewer.text == "one two three "
+
+
 async def test_a_large_part_reaches_viewers_that_follow_or_resume(served: Served, viewer: ViewingClient) -> None:
     image = Part("image", {"media_type": "image/png", "data": "A" * (3 << 20)})
     await viewer.start(BODY)

@@ -34,6 +34,8 @@ class Poller:
     """The position of the last response."""
     answered_at: float | None = None
     """Time of the last response that had events, by the gateway's clock."""
+    texts_answered_at: float | None = None
+    """Time of the last response that had text, if text is joined for this client."""
 
 
 @dataclass(slots=True)

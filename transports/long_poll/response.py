@@ -18,6 +18,7 @@ from gateway.generation.event_log import EventLog, merge
 from gateway.generation.generation import Generation
 from gateway.protocol.events import Verbatim
 from gateway.protocol.position import format_position
+from transports.coalescing import chosen_ms, is_text
 from transports.long_poll.pollers import TRANSPORT, Poller, Pollers
 from transports.messages import message_head
 from transports.viewer import MAX_SINGLE_ENTRIES
@@ -30,7 +31,10 @@ SLICE_BYTES: Final = 256 * 1024
 
 
 class PollResponse:
-    """One poll, as an ASGI application. `after` is a sequence number, `wait` is in seconds."""
+    """One poll, as an ASGI application. `after` is a sequence number, `wait` is in seconds.
+
+    `coalesce_ms` is for how long text is joined, as in `Viewer.attach`: here, what comes after a response.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,8 @@ class PollResponse:
         after: int,
         wait: float,
         headers: Mapping[str, str],
+        *,
+        coalesce_ms: int | None = None,
     ) -> None:
         self._services = services
         self._pollers = pollers
@@ -47,6 +53,7 @@ class PollResponse:
         self._after = after
         self._wait = wait
         self._headers = headers
+        self._coalesce_ms = chosen_ms(coalesce_ms, generation.coalesce_ms, services.coalesce_ms)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for events and send them. After the response the client is kept as a viewer, unless it has read the end.
@@ -81,8 +88,12 @@ class PollResponse:
 
     async def _wait_for_events(self, request: Request, poller: Poller) -> bool:
         """Wait until there is something to send, or no longer; return False if the client has left before."""
-        earliest = 0.0 if poller.answered_at is None else poller.answered_at + self._services.poll_interval
-        waiting = Waiting(self._generation.log, self._services.clock, self._after, earliest)
+        earliest = earliest_text = 0.0
+        if poller.answered_at is not None:
+            earliest = earliest_text = poller.answered_at + self._services.poll_interval
+        if poller.texts_answered_at is not None:
+            earliest_text = max(earliest, poller.texts_answered_at + self._coalesce_ms / 1000)
+        waiting = Waiting(self._generation.log, self._services.clock, self._after, earliest, earliest_text)
         if self._wait == 0 or waiting.is_over:
             return True
         self._pollers.waiting[waiting.end] = None
@@ -94,11 +105,13 @@ class PollResponse:
     async def _answer(self, poller: Poller, scope: Scope, send: Send) -> bool:
         """Send what the log has; return False if the client need not come back, or can't: it did not read."""
         log = self._generation.log
-        events, reached = read_events(log, self._after)
+        events, reached = read_events(log, self._after, joins=self._coalesce_ms > 0)
         ended = log.ended and reached == log.last
         poller.asked, poller.answered = self._after, reached
         if events:
             poller.answered_at = self._services.clock.now()
+            if self._coalesce_ms and any(map(is_text, log.since(self._after))):
+                poller.texts_answered_at = poller.answered_at
         position = format_position(log.generation_id, reached).encode()
         tail = b'],"position":"%b","ended":%b}' % (position, b"true" if ended else b"false")
         was_read = await self._send((b'{"events":[', *events, tail), scope, send)
@@ -129,17 +142,19 @@ class PollResponse:
 class Waiting:
     """The wait of one poll for the first event after a sequence number.
 
-    `earliest` is the time before which text does not end it; data that only clients of a provider's API see never does.
+    `earliest` is the time before which only the end ends it, and `earliest_text` that before which text does not. Data
+    that only clients of a provider's API see never does.
     """
 
-    def __init__(self, log: EventLog, clock: Clock, after: int, earliest: float) -> None:
+    def __init__(self, log: EventLog, clock: Clock, after: int, earliest: float, earliest_text: float) -> None:
         self._log = log
         self._clock = clock
         self._reached = after
-        self._earliest = earliest
+        self._earliest_event = earliest
+        self._earliest = earliest_text
         self._has_events = False
-        self._is_paced = False
-        """The timer ends the wait for more text."""
+        self._paced_until = float("inf")
+        """Time at which the timer ends the wait for more text."""
         self._timer = RestartableTimer(clock)
         self._over: asyncio.Future[bool]
 
@@ -165,14 +180,17 @@ class Waiting:
     def _on_append(self) -> None:
         if self.is_over:
             self.end()
-        elif self._has_events and not self._is_paced:
-            self._is_paced = True
+        elif self._has_events and self._earliest < self._paced_until:
+            self._paced_until = self._earliest
             self._timer.start(min(self._earliest, self._timer.due) - self._clock.now(), self.end)
 
     def _check_log(self) -> None:
         """Find out whether there are events that this client is sent."""
-        if not self._has_events:
-            self._has_events = any(entry.kind is not Verbatim for entry in self._log.since(self._reached))
+        if self._earliest > self._earliest_event or not self._has_events:
+            events = [entry for entry in self._log.since(self._reached) if entry.kind is not Verbatim]
+            self._has_events = self._has_events or bool(events)
+            if not all(map(is_text, events)):
+                self._earliest = self._earliest_event
             self._reached = self._log.last
 
     def end(self) -> None:
@@ -181,12 +199,15 @@ class Waiting:
             self._over.set_result(True)
 
 
-def read_events(log: EventLog, after: int) -> tuple[list[bytes | memoryview], int]:
-    """Return the events after a sequence number, as pieces of a JSON array of about `MAX_BYTES`, and their last one."""
+def read_events(log: EventLog, after: int, *, joins: bool = False) -> tuple[list[bytes | memoryview], int]:
+    """Return the events after a sequence number, as pieces of a JSON array of about `MAX_BYTES`, and their last one.
+
+    `joins`: adjacent text is joined; otherwise only if there are many events.
+    """
     entries = log.since(after)
     pieces = list[bytes | memoryview]()
     size, reached = 0, after
-    for entry in merge(entries) if len(entries) > MAX_SINGLE_ENTRIES else entries:
+    for entry in merge(entries) if joins or len(entries) > MAX_SINGLE_ENTRIES else entries:
         if entry.kind is not Verbatim:
             if pieces and size + len(entry.data) > MAX_BYTES:
                 break

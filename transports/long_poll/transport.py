@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from gateway.api.coalescing import PARAMETER, coalesce_parameter
 from gateway.api.context import principal
 from gateway.api.responses import document_headers, id_headers
 from gateway.api.resumes import counted_resume
@@ -21,15 +22,19 @@ from gateway.protocol.position import asked_seq, not_reached, parse_position_of
 from transports.long_poll.pollers import TRANSPORT, Pollers
 from transports.long_poll.response import PollResponse
 
-PARAMETERS = ("after", "wait", "ticket")
+PARAMETERS = ("after", "wait", PARAMETER, "ticket")
 
 
 @dataclass(frozen=True, slots=True)
 class PollQuery:
-    """What one poll asks for: the events after a sequence number; how long to wait for them, in seconds."""
+    """What one poll asks for: the events after a sequence number; how long to wait for them, in seconds.
+
+    `coalesce_ms` is for how long text is joined, None if it does not say.
+    """
 
     after: int
     wait: float
+    coalesce_ms: int | None
 
 
 class LongPollTransport:
@@ -53,7 +58,8 @@ class LongPollTransport:
             headers = {**document_headers(request), **id_headers(request, generation)}
             if request.method == "HEAD":
                 return Response(headers=headers, media_type="application/json")
-            return PollResponse(services, pollers, generation, query.after, query.wait, headers)
+            parts = (services, pollers, generation, query.after, query.wait, headers)
+            return PollResponse(*parts, coalesce_ms=query.coalesce_ms)
 
         return [Route("/api/generations/{generation_id}/poll", poll, methods=["GET"])]
 
@@ -72,7 +78,7 @@ def parse_query(request: Request, generation: Generation, max_wait: float) -> Po
     after = _parse_after(generation, given.get("after", ""))
     if after > generation.log.last:
         raise not_reached(generation.id, after, generation.log.last, "after")
-    return PollQuery(after, min(_parse_wait(given.get("wait")), max_wait))
+    return PollQuery(after, min(_parse_wait(given.get("wait")), max_wait), coalesce_parameter(request))
 
 
 def _parse_after(generation: Generation, text: str) -> int:

@@ -5,6 +5,7 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.api.coalescing import with_coalesce_header
 from gateway.api.context import headers_of, principal
 from gateway.api.generations import start_generation
 from gateway.api.requests import on_disconnect_header, read_json_object
@@ -53,7 +54,7 @@ class Endpoint:
         if start.stream:
             enter_stream(self._services, request)
         generation = await start_generation(
-            *(self._services, request, with_policy(start.request, self._policy(start)), start.verbatim),
+            *(self._services, request, self._request(start), start.verbatim),
             self._sent(start),
             self._retention(start),
             transport=_transport_of(start),
@@ -62,6 +63,10 @@ class Endpoint:
         if start.alias:
             await self._add_alias(generation, start, request)
         return self._respond(start, generation, request)
+
+    def _request(self, start: DialectStart) -> StartRequest:
+        """Return the start with what the headers of its request add."""
+        return with_coalesce_header(with_policy(start.request, self._policy(start)), start.call.headers)
 
     async def _read(self, request: Request) -> JsonObject:
         return await read_json_object(request, self._services)

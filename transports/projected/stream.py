@@ -118,9 +118,11 @@ class ProjectedStream(StreamedResponse):
         generation: Generation,
         headers: Mapping[str, str],
         framing_type: Callable[[Dialect, Projection], ProjectedFraming] = ProjectedFraming,
+        *,
+        coalesce_ms: int | None = None,
     ) -> None:
         framing = framing_type(dialect, projection)
-        super().__init__(services, framing, generation, 0, headers)
+        super().__init__(services, framing, generation, 0, headers, coalesce_ms=coalesce_ms)
         self._projection = projection
         # Its client asks again at once, and does not wait for an answer that it will not get.
         framing.on_cut = self._on_viewer_stop

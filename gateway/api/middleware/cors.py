@@ -21,8 +21,8 @@ from gateway.security.origins import forbidden_origin
 METHODS: Final = ("GET", "POST", "DELETE")
 REQUEST_HEADERS: Final = (
     *("accept", "accept-language", "authorization", "cache-control", "content-language", "content-type"),
-    *("idempotency-key", "last-event-id", "x-on-disconnect", "x-request-id", "x-ai-sdk-version", "x-run-id"),
-    *("x-api-key", "x-goog-api-key"),
+    *("idempotency-key", "last-event-id", "x-coalesce-ms", "x-on-disconnect", "x-request-id", "x-ai-sdk-version"),
+    *("x-run-id", "x-api-key", "x-goog-api-key"),
 )
 """Headers that the gateway reads, and those that need no permission in most requests. The setting adds others."""
 

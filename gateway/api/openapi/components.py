@@ -9,6 +9,7 @@ from gateway.api.requests import MAX_IDEMPOTENCY_KEY_LENGTH
 from gateway.api.responses import STREAM_HEADERS
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import CODES, Code
+from gateway.protocol.options import MAX_COALESCE_MS
 from gateway.protocol.position import REFUSED_POSITION
 
 Tag = Literal["generations", "models", "tickets", "admin", "console", "gateway", "page"]
@@ -82,6 +83,12 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
         "query",
         "`true`: only look. The reader is no viewer: it does not keep the generation running, nor end it by leaving.",
         {"type": "string", "enum": ["true"]},
+    ),
+    "CoalesceMs": Parameter(
+        "coalesce_ms",
+        "query",
+        "Milliseconds for which text is joined for this reader. Without it, as the option of the start says.",
+        {"type": "integer", "minimum": 0, "maximum": MAX_COALESCE_MS},
     ),
     "Wait": Parameter(
         "wait",

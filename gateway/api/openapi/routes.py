@@ -63,7 +63,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "Start a generation and stream its events",
         (_STARTED_STREAM, NO_MORE_EVENTS),
         (*BODY_REFUSALS, *START_REFUSALS, TOO_MANY_STREAMS, GENERATION_LOST),
-        ("LastEventId", "LastEventIdQuery", "IdempotencyKey", "RequestId"),
+        ("LastEventId", "LastEventIdQuery", "CoalesceMs", "IdempotencyKey", "RequestId"),
         StartRequest,
         example=_START,
         description="With a `Last-Event-ID` it starts nothing: it resumes that generation, and does not read the body.",
@@ -76,7 +76,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "Start a generation from a plain `new EventSource(url)`",
         (EVENT_STREAM, NO_MORE_EVENTS),
         (_NO_EVENT_SOURCE,),
-        ("Prompt", "ModelQuery", "LastEventId", "LastEventIdQuery", "IdempotencyKey", "RequestId"),
+        ("Prompt", "ModelQuery", "CoalesceMs", "LastEventId", "LastEventIdQuery", "IdempotencyKey", "RequestId"),
         accepts_ticket=True,
         description=(
             "Requires `Accept: text/event-stream`, which an EventSource sends. It cannot read a status, so a refusal "
@@ -92,7 +92,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "Start a generation and stream its text",
         (_STARTED_TEXT, NO_MORE_EVENTS),
         (*BODY_REFUSALS, *START_REFUSALS, TOO_MANY_STREAMS, GENERATION_LOST, *FAILED_BEFORE_CONTENT),
-        ("LastEventId", "LastEventIdQuery", "IdempotencyKey", "RequestId"),
+        ("LastEventId", "LastEventIdQuery", "CoalesceMs", "IdempotencyKey", "RequestId"),
         StartRequest,
         example=_START,
         description=(
@@ -115,7 +115,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
             GENERATION_LOST,
             *FAILED_BEFORE_CONTENT,
         ),
-        ("Prompt", "ModelQuery", "LastEventId", "LastEventIdQuery", "IdempotencyKey", "RequestId"),
+        ("Prompt", "ModelQuery", "CoalesceMs", "LastEventId", "LastEventIdQuery", "IdempotencyKey", "RequestId"),
         accepts_ticket=True,
         description=(
             "Requires `Accept: text/event-stream`, which an EventSource sends. A refusal has its own status, which "
@@ -170,7 +170,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "Stream a generation's events, from the beginning or after a position",
         (EVENT_STREAM, NO_MORE_EVENTS),
         (INVALID_FIELDS, GENERATION_LOST, TOO_MANY_STREAMS, _MAY_NOT_WATCH),
-        ("GenerationId", "LastEventId", "LastEventIdQuery", "Watch", "RequestId"),
+        ("GenerationId", "LastEventId", "LastEventIdQuery", "CoalesceMs", "Watch", "RequestId"),
         accepts_ticket=True,
         counts_as_command=False,
     ),
@@ -182,7 +182,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "Wait for a generation's events, and get those after a position",
         (ResponseSpec(200, "The events.", "Poll", headers=_GENERATION_HEADERS),),
         (INVALID_FIELDS, GENERATION_LOST, TOO_MANY_STREAMS),
-        ("GenerationId", "After", "Wait", "RequestId"),
+        ("GenerationId", "After", "Wait", "CoalesceMs", "RequestId"),
         accepts_ticket=True,
         counts_as_command=False,
         description=(

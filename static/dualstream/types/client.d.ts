@@ -110,6 +110,8 @@ export interface AttachOptions extends ReadOptions {
   text?: string;
   /** the revision that is known at that position */
   revision?: number;
+  /** milliseconds for which the gateway joins text for this reader, 0 to 1000; default: `coalesce_ms` of the start */
+  coalesceMs?: number;
 }
 
 /** A client of one gateway. It keeps no connection open between answers, unless `keepOpen` is set. */

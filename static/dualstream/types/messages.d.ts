@@ -60,7 +60,7 @@ export interface ReasoningDetail {
   format?: string;
 }
 
-/** Options that are passed to the provider, and the disconnect policy. */
+/** Options that are passed to the provider, and those of the gateway. */
 export interface ProviderOptions {
   temperature?: number;
   top_p?: number;
@@ -81,6 +81,8 @@ export interface ProviderOptions {
   user?: string;
   /** what happens when the last viewer has left: wait for it (the gateway's default), stop at once, or continue */
   on_disconnect?: "grace" | "cancel" | "continue";
+  /** milliseconds for which text is joined for each viewer, 0 to 1000; the default is the gateway's, 0 in most */
+  coalesce_ms?: number;
 }
 
 /** What to generate. */

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.config.defaults import DefaultsTable
 from gateway.protocol.commands import StartRequest, parse
-from gateway.protocol.options import OptionFields
+from gateway.protocol.options import GATEWAY_OPTIONS, OptionFields
 from gateway.routing.start_defaults import StartDefaults
 from gateway.toml.problems import ConfigurationError
 from tests.gateway.config.loading import load_text
@@ -42,8 +42,8 @@ def defaults_of(tmp_path: Path, text: str) -> StartDefaults:
 
 def test_every_option_may_have_a_default_but_what_is_no_parameter() -> None:
     assert DefaultsTable.model_fields.keys() == OptionFields.model_fields.keys() - {
-        # Another name of `max_tokens`, and a setting of the gateway.
-        *("max_completion_tokens", "on_disconnect")
+        # Another name of `max_tokens`, and what has a setting of the gateway.
+        *("max_completion_tokens", *GATEWAY_OPTIONS)
     }
     assert EVERY.keys() == DefaultsTable.model_fields.keys()
 

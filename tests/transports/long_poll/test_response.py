@@ -64,7 +64,7 @@ class TestWaiting:
     """Text waits for the interval since the last response; the end does not."""
 
     async def start(self, log: EventLog, clock: ManualClock, earliest: float) -> "asyncio.Task[bool]":
-        waiting = Waiting(log, clock, log.last, earliest)
+        waiting = Waiting(log, clock, log.last, earliest, earliest)
         assert not waiting.is_over
         task = asyncio.create_task(waiting.run(25))
         await settle()
@@ -79,7 +79,7 @@ class TestWaiting:
 
     async def test_an_event_that_comes_before_it_has_begun_ends_it(self) -> None:
         log, clock = log_of(Chunk("a")), ManualClock()
-        waiting = Waiting(log, clock, log.last, clock.now())
+        waiting = Waiting(log, clock, log.last, clock.now(), clock.now())
         assert not waiting.is_over
         task = asyncio.create_task(waiting.run(25))
         log.append(Chunk("b"))

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.api.coalescing import coalesce_header
 from gateway.api.context import principal
 from gateway.api.responses import id_headers, json_response
 from gateway.api.services import Services
@@ -50,7 +51,8 @@ class AgUiThreads:
         body = await self.runs.input_of(generation)
         reached = generation.log.last
         projection = self._dialect.joined(body, identity, reached)
-        return ProjectedStream(self._services, self._dialect, projection, generation, id_headers(request, generation))
+        parts = (self._services, self._dialect, projection, generation, id_headers(request, generation))
+        return ProjectedStream(*parts, coalesce_ms=coalesce_header(request.headers))
 
     async def stop(self, request: Request) -> Response:
         """Stop the run of a thread."""

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from gateway.admission.streams import Stream
+from gateway.api.coalescing import coalesce_header, with_coalesce_header
 from gateway.api.requests import idempotency_key, on_disconnect_header, parse_json
 from gateway.api.services import Services
 from gateway.api.start_source import source_of
@@ -181,7 +182,7 @@ class AiSdkCommands:
         start = self._dialect.parse(Call(body_of(given), headers=given.headers, route=self._dialect.paths[0]))
         policy = on_disconnect_header(given.headers) or start.request.options.on_disconnect
         generation = await self._services.generations.start(
-            with_policy(start.request, policy),
+            with_coalesce_header(with_policy(start.request, policy), given.headers),
             request_id=new_id("r"),
             principal=principal,
             source=source_of(given.headers, "websocket", self._dialect.name),
@@ -208,13 +209,13 @@ class AiSdkCommands:
         self, given: Frame, generation: Generation, principal: Principal, projection: AiSdkProjection, skip: int = 0
     ) -> None:
         """Attach a request to a generation, from its beginning, in place of one on this socket that reads it, too."""
-        request_id = given.request_id
+        request_id, coalesce_ms = given.request_id, coalesce_header(given.headers)
         if (timer := self._timers.pop(generation.id, None)) is not None:
             timer.cancel()
         replaced = self._readers.pop(generation.id, None)
         end = orjson.dumps(frame("end", request_id))
         stream = SocketStream(projection, partial(chunk_frame, request_id), lambda _is_cut: [end], skip=skip)
-        self._viewer.attach(generation, 0)
+        self._viewer.attach(generation, 0, coalesce_ms)
         self._readers[generation.id] = _Reader(
             generation, principal, stream, request_id, is_resumed=given.kind == "resume"
         )

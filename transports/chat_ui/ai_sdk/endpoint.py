@@ -7,6 +7,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.api.coalescing import coalesce_header
 from gateway.api.context import principal
 from gateway.api.interrupts import counted_interrupt
 from gateway.api.requests import JSON_TYPES, read_json, read_json_object
@@ -55,7 +56,7 @@ class AiSdkEndpoint(ChatUiEndpoint):
         Raises:
             Refused: the request is not valid, or the answer failed before it began.
         """
-        index = _start_index(request)
+        index, coalesce_ms = _start_index(request), coalesce_header(request.headers)
         generation = await self._chats.find(request.path_params["chat_id"], principal(request))
         if generation is None:
             return no_content(request)
@@ -64,7 +65,8 @@ class AiSdkEndpoint(ChatUiEndpoint):
         if index is None:
             if isinstance(end := generation.end, Error) and not end.partial:
                 raise refusal_of(end)
-            return ProjectedStream(self._services, self._dialect, projection, generation, headers)
+            parts = (self._services, self._dialect, projection, generation, headers)
+            return ProjectedStream(*parts, coalesce_ms=coalesce_ms)
         count = chunk_count(generation)
         skip = index if index >= 0 else max(count + index, 0)
         # A client that is ahead of what a lost gateway has left behind gets the end.
@@ -76,6 +78,7 @@ class AiSdkEndpoint(ChatUiEndpoint):
         return ProjectedStream(
             *(self._services, self._dialect, projection, generation, headers),
             framing_type=partial(NumberedFraming, skip=skip),
+            coalesce_ms=coalesce_ms,
         )
 
     async def stop(self, request: Request) -> Response:

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from gateway.api.coalescing import with_coalesce_header
 from gateway.api.requests import parse_json
 from gateway.api.services import Services
 from gateway.api.start_source import source_of
@@ -123,7 +124,7 @@ class TanStackCommands:
         sender = self._principal()
         start = self._dialect.parse(Call(body, headers=self._headers, route=PATH))
         generation = await self._services.generations.start(
-            start.request,
+            with_coalesce_header(start.request, self._headers),
             request_id=new_id("r"),
             principal=sender,
             source=source_of(self._headers, "websocket", self._dialect.name),

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from gateway.api.coalescing import coalesce_header
 from gateway.api.context import principal
 from gateway.api.requests import read_json_object
 from gateway.api.responses import id_headers, json_response
@@ -101,7 +102,8 @@ class TanStackEndpoint(ChatUiEndpoint):
     def _go_on(self, request: Request, resumed: Resumed) -> ProjectedStream:
         generation, projection, skip = resumed
         parts = (self._services, self._dialect, projection, generation, id_headers(request, generation))
-        return ResumableStream(*parts, framing_type=numbered(generation, skip))
+        framing_type, coalesce_ms = numbered(generation, skip), coalesce_header(request.headers)
+        return ResumableStream(*parts, framing_type=framing_type, coalesce_ms=coalesce_ms)
 
     async def _add_alias(self, generation: Generation, start: DialectStart, request: Request) -> None:
         await self._runs.add(generation, start, principal(request))

@@ -11,6 +11,7 @@ from typing import Final
 
 import orjson
 
+from gateway.api.coalescing import with_coalesce_header
 from gateway.api.model_api.responses.lookup import Asker
 from gateway.api.model_api.responses.start import ResponseStart, prepare
 from gateway.api.requests import on_disconnect_header, parse_json
@@ -186,7 +187,7 @@ class ResponsesCommands:
         services = self._services
         policy = on_disconnect_header(self._headers) or start.request.options.on_disconnect
         generation = await services.generations.start(
-            with_policy(start.request, policy or services.model_api_on_disconnect),
+            with_coalesce_header(with_policy(start.request, policy or services.model_api_on_disconnect), self._headers),
             request_id=new_id("r"),
             principal=principal,
             source=source_of(self._headers, "websocket", self._dialect.name),

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from gateway.api.coalescing import coalesce_header
 from gateway.api.context import principal
 from gateway.api.model_api.responses.documents import ResponseDocuments
 from gateway.api.model_api.responses.lookup import Asker
@@ -114,11 +115,13 @@ class _Retrieval:
         if generation is None:
             message = "stream: the events of this response are not kept: retrieve it without stream."
             raise invalid(message, param="stream")
-        headers = id_headers(request, generation)
+        headers, coalesce_ms = id_headers(request, generation), coalesce_header(request.headers)
         if response.until is not None:
             frames = b"".join(map(event_frame, replayed(response, after)))
             return Response(frames, headers={**STREAM_HEADERS, **headers}, media_type=self._dialect.content_type)
-        return _ReplayedStream(self._services, self._dialect, response, generation, after, headers)
+        return _ReplayedStream(
+            self._services, self._dialect, response, generation, after, headers, coalesce_ms=coalesce_ms
+        )
 
 
 def _starting_after(request: Request) -> int:
@@ -143,6 +146,8 @@ class _ReplayedStream(ProjectedStream):
         generation: Generation,
         skip: int,
         headers: dict[str, str],
+        *,
+        coalesce_ms: int | None,
     ) -> None:
-        super().__init__(services, dialect, Replay(response, skip), generation, headers)
+        super().__init__(services, dialect, Replay(response, skip), generation, headers, coalesce_ms=coalesce_ms)
         self._after = response.after

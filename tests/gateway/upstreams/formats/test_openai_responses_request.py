@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.protocol.commands import JsonObject, Message, Options
 from gateway.protocol.errors import Code, Failed
+from gateway.protocol.options import GATEWAY_OPTIONS
 from gateway.upstreams.base import UpstreamRequest, VerbatimRequest
 from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.formats.openai_responses import OpenAIResponsesFormat, ResponsesReader
@@ -178,7 +179,7 @@ def test_every_option_is_converted_or_refused() -> None:
         logprobs=True,
         top_logprobs=2,
     ).for_provider()
-    assert set(values) == set(Options.model_fields) - {"on_disconnect", "max_completion_tokens"}
+    assert set(values) == set(Options.model_fields) - {*GATEWAY_OPTIONS, "max_completion_tokens"}
     silent = set()
     for name, value in values.items():
         try:
