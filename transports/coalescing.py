@@ -35,8 +35,8 @@ class CoalescedListener:
     ) -> None:
         self.waits = False
         """Text has come that the viewer was not called for."""
-        self.due = 0.0
-        """Time from which it is called for text again."""
+        self.due = coalescer.now() + seconds if _ends_with_text(log) else 0.0
+        """Time from which it is called for text again. It reads what the log has at first."""
         self._coalescer = coalescer
         self._log = log
         self._seconds = seconds
@@ -78,6 +78,10 @@ class CoalescedListener:
     def _is_hidden(self, entries: Sequence[Entry]) -> bool:
         """Return True if the viewer writes none of these entries, which can wait."""
         return entries[-1].kind is Verbatim and all(entry.kind is Verbatim for entry in entries)
+
+
+def _ends_with_text(log: EventLog) -> bool:
+    return log.last > 0 and any(map(is_text, log.since(log.last - 1)))
 
 
 class Coalescer:

@@ -83,6 +83,16 @@ test("with fetch, a rejection is tried again, and a final refusal is thrown at o
   assert.deepEqual([(await result).error.code, answer.terminal, timers.count], ["generation_lost", null, 0]);
 });
 
+test("the URL says for how long text is joined, on every transport over HTTP", async () => {
+  const { client, net, sources } = setUp();
+  for (const transport of ["sse", "fetch", "poll"]) client.attach("g_1", { transport, after: "g_1:3", coalesceMs: 50 });
+  await flush();
+  const urls = [sources[0].url, ...net.calls.map(({ url }) => url)].map((url) => new URL(url));
+  assert.deepEqual(urls.map(({ pathname }) => pathname.split("/").at(-1)), ["events", "events", "poll"]);
+  assert.deepEqual(urls.map(({ searchParams }) => searchParams.get("coalesce_ms")), ["50", "50", "50"]);
+  client.close();
+});
+
 test("an idle EventSource is reopened at its position, which is no failure", async () => {
   const { source, sources, answer, timers } = await startOverSse({ idleTimeout: 1000 });
   source.open();

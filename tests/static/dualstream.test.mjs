@@ -96,6 +96,7 @@ test("an unknown option is a TypeError that names it, and the one that was meant
   refused(() => client.start({ prompt: "hi" }, { transport: "ws" }), "ws is not a transport: use sse, fetch, websocket, poll or auto.");
   refused(() => client.start(null), `request takes an object with ${NAMES.request.join(", ")}.`);
   refused(() => client.attach("g_1", { idempotencyKey: "k" }), `attach(): idempotencyKey is not an option; known are ${NAMES["attach()"].join(", ")}.`);
+  refused(() => client.attach("g_1", { coalesceMs: 0.5 }), "coalesceMs is 0.5: it takes a whole number of milliseconds from 0 to 1000.");
   refused(() => client.attach("g_1", { after: "12" }), "attach(): after is 12, which is not a position.");
 });
 

@@ -53,6 +53,19 @@ test("a second reader of a generation has its own socket and position", async ()
   client.close();
 });
 
+test("an attach says for how long text is joined, again after a lost connection", async () => {
+  const { client, sockets, timers } = setUp({ transport: "websocket" });
+  client.attach("g_1", { coalesceMs: 50 });
+  await flush();
+  await sockets[0].open();
+  assert.equal(sockets[0].command("attach").coalesce_ms, 50);
+  await sockets[0].lose();
+  await timers.pass(250);
+  await sockets[1].open();
+  assert.equal(sockets[1].command("attach").coalesce_ms, 50);
+  client.close();
+});
+
 test("attaching at the end of a finished generation ends without an error", async () => {
   const { client, sockets } = setUp({ transport: "websocket" });
   const answer = client.attach("g_1", { after: 7, text: "all of it" });

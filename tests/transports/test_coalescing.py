@@ -77,6 +77,15 @@ def test_after_a_silence_text_is_read_at_once_again() -> None:
     assert harness.reader.reads[-1] == (150, 4)
 
 
+def test_a_reader_that_comes_while_text_flows_has_just_read_some() -> None:
+    harness, log = Harness(), EventLog("g_2")
+    log.append(Chunk("a"))
+    reader = harness.follow(log)
+    log.append(Chunk("b"))
+    harness.clock.advance(0.05)
+    assert reader.reads == [(50, 2)]
+
+
 def test_what_is_not_text_takes_what_waits_with_it_at_once() -> None:
     for event in (TERMINAL, INTERRUPTED, CALL, Revision(2, None, None, "failover")):
         harness = Harness()

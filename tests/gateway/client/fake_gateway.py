@@ -40,6 +40,8 @@ class FakeGateway:
     hidden_types: dict[int, bytes] = field(default_factory=dict)
     starts: list[tuple[str, object]] = field(default_factory=list)
     attached: list[int] = field(default_factory=list)
+    coalesced: list[int | None] = field(default_factory=list)
+    """The `coalesce_ms` of each request that attaches."""
     commands: list[tuple[str, str, object]] = field(default_factory=list)
     command_refused: Refused | None = None
     headers: list[Mapping[str, str]] = field(default_factory=list)
@@ -77,6 +79,10 @@ class FakeGateway:
         app.router.add_get("/api/ws", self._socket)
         return app
 
+    def _record_attach(self, after: int, coalesce_ms: str | int | None) -> None:
+        self.attached.append(after)
+        self.coalesced.append(None if coalesce_ms is None else int(coalesce_ms))
+
     async def _post_start(self, request: web.Request) -> web.StreamResponse:
         self.headers.append(request.headers)
         self.starts.append((request.headers["Idempotency-Key"], await request.json()))
@@ -85,7 +91,7 @@ class FakeGateway:
     async def _get_events(self, request: web.Request) -> web.StreamResponse:
         self.headers.append(request.headers)
         after = int(request.headers.get("Last-Event-ID", f"{ID}:0").removeprefix(f"{ID}:"))
-        self.attached.append(after)
+        self._record_attach(after, request.query.get("coalesce_ms"))
         if self.log and after >= len(self.log):
             return web.Response(status=204)
         return self._refusal() or await self._stream(request, after)
@@ -101,7 +107,7 @@ class FakeGateway:
         if request.query["wait"] == "0":
             if self.polled is not None or not self.starts:
                 self.headers.append(request.headers)
-                self.attached.append(after)
+                self._record_attach(after, request.query.get("coalesce_ms"))
                 if (refusal := self._refusal()) is not None:
                     return refusal
             self.polled = self.plan(after)
@@ -156,7 +162,7 @@ class FakeGateway:
                     self.starts.append((command["idempotency_key"], body))
                 else:
                     after = command["after"]
-                    self.attached.append(after)
+                    self._record_attach(after, command.get("coalesce_ms"))
                 if self.refusals:
                     error = self.refusals.pop(0).body()["error"]
                     assert isinstance(error, dict)

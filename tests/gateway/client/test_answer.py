@@ -106,6 +106,18 @@ async def test_attaching_at_the_end_yields_no_events(servers: list[TestServer], 
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_for_how_long_text_is_joined_is_said_with_each_connection(
+    servers: list[TestServer], transport: TransportName
+) -> None:
+    harness = await listen(servers, FakeGateway(log_of("a", "b"), [[1, 2, 3, CLOSE], [4, 5]]))
+    async with harness.client(transport) as client:
+        assert await client.attach(ID, coalesce_ms=50).read() == "ab"
+        assert await client.attach(f"{ID}:3").read() == "b"
+    assert harness.gateway.attached == [0, 3, 3]
+    assert harness.gateway.coalesced == [50, 50, None]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_gap_and_a_revision_replace_the_text(servers: list[TestServer], transport: TransportName) -> None:
     log: list[Event] = [
         Accepted(ID, "r_1", "m"),
