@@ -93,6 +93,8 @@ class Scenario:
     targets: tuple[str, ...] = STREAMS
     settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     compared_with: str = ""
+    by_name: bool = False
+    """It runs only if it is named: it answers a question of its own."""
 
     def row(self, shape: Shape) -> str:
         """Return the name of a load's row."""
@@ -107,6 +109,22 @@ class Scenario:
 def _growth(streams: int) -> Shape:
     # Slow enough that the largest load does not fill a core: a full core joins tokens, which looks cheaper.
     return Shape(streams, streams, AnswerSpec(30, interval_ms=100), ramp_seconds=0.5)
+
+
+def _coalesced(streams: int, rate: int, milliseconds: int) -> Scenario:
+    """Return the steady load at some tokens per second, joined for some milliseconds; all have 5,000 in a second."""
+    answer, quick = AnswerSpec(10 * rate, interval_ms=1000 // rate), AnswerSpec(rate, interval_ms=1000 // rate)
+    return Scenario(
+        f"coalesce-{rate}-{milliseconds}",
+        f"Coalesced {milliseconds} ms, {rate} tokens per second",
+        f"{streams} streams at {rate} tokens per second, coalesce_ms = {milliseconds}, without their requests",
+        (CPU_PER_TOKEN, USER_PER_TOKEN, KERNEL_PER_TOKEN, DELAY, DELAY_WORST),
+        (Shape(streams, streams, answer, ramp_seconds=0.5, window=Window(2.5, 8.5)),),
+        (Shape(5, 5, quick, ramp_seconds=0.1, window=Window(0.3, 0.7)),),
+        targets=NATIVE,
+        settings=MappingProxyType({"DUALSTREAM_COALESCE_MS": str(milliseconds)}),
+        by_name=True,
+    )
 
 
 SCENARIOS = (
@@ -233,4 +251,5 @@ SCENARIOS = (
         (Shape(1, 1, AnswerSpec(1)),),
         targets=("sse", REDIS, *OTHERS, LITELLM),
     ),
+    *(_coalesced(streams, rate, ms) for streams, rate in ((100, 50), (25, 200)) for ms in (0, 50, 100)),
 )
