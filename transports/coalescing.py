@@ -45,39 +45,38 @@ class CoalescedListener:
         self._seen = log.last
 
     def __call__(self) -> None:
-        """Call the viewer, now or later."""
-        entries = self._log.since(self._seen)
-        self._seen = self._log.last
-        if not self._is_text(entries):
-            self._pass_on()
-        elif not self.waits and not self._is_hidden(entries):
-            if self._coalescer.now() < self.due:
-                self._coalescer.wait(self)
-            else:
-                self.call_viewer()
+        """Call the viewer, now or later. This runs for each chunk: most often, text waits already, and this is more."""
+        log, seen = self._log, self._seen
+        self._seen = log.last
+        entry = log.entries[-1]
+        if entry.first != seen + 1 or entry.kind not in TEXT_HEADS:
+            self._on_entries(log.since(seen))
+        elif not self.waits:
+            self._on_text()
+
+    def _on_entries(self, entries: Sequence[Entry]) -> None:
+        shown = [entry for entry in entries if self._sees_verbatim or entry.kind is not Verbatim]
+        if not shown and entries:
+            return
+        # Without any, another owner of the log has taken back what was seen.
+        if shown and all(map(is_text, shown)):
+            if not self.waits:
+                self._on_text()
+        elif self.waits:
+            self._coalescer.release(self)
+        else:
+            self._call()
+
+    def _on_text(self) -> None:
+        if self._coalescer.now() < self.due:
+            self._coalescer.wait(self)
+        else:
+            self.call_viewer()
 
     def call_viewer(self) -> None:
         """Call the viewer for text; what follows waits."""
         self.due = self._coalescer.now() + self._seconds
         self._call()
-
-    def _pass_on(self) -> None:
-        """Call the viewer for what is not text."""
-        if self.waits:
-            self._coalescer.release(self)
-        else:
-            self._call()
-
-    def _is_text(self, entries: Sequence[Entry]) -> bool:
-        """Return True if all entries can wait. None at all: another owner of the log has taken back what was seen."""
-        for entry in entries:
-            if not (is_text(entry) or (entry.kind is Verbatim and not self._sees_verbatim)):
-                return False
-        return bool(entries)
-
-    def _is_hidden(self, entries: Sequence[Entry]) -> bool:
-        """Return True if the viewer writes none of these entries, which can wait."""
-        return entries[-1].kind is Verbatim and all(entry.kind is Verbatim for entry in entries)
 
 
 def _ends_with_text(log: EventLog) -> bool:

@@ -264,10 +264,10 @@ def check_times(answer: Answer, connection: Connection, interval: float) -> None
     next_text = 0.0
     for time, entries in connection.writes:
         for entry in entries:
-            waited = time - answer.appended[entry.first]
-            assert waited < interval + 1e-6
+            delay = time - answer.appended[entry.first]
+            assert delay < interval + 1e-6
             if not is_text(entry):
-                assert waited == 0
+                assert delay == 0
         if all(map(is_text, entries)):
             assert time > next_text - 1e-6
             next_text = time + interval
