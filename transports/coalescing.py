@@ -8,11 +8,14 @@ All that is not text is passed on at once, and with it the text that waits befor
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from gateway.clock import Clock, RestartableTimer
 from gateway.generation.event_log import Entry, EventLog
 from gateway.generation.log_entries import TEXT_HEADS
 from gateway.protocol.events import Verbatim
+
+_NEVER: Final = float("inf")
 
 
 def chosen_ms(*choices: int | None) -> int:
@@ -86,41 +89,43 @@ def _ends_with_text(log: EventLog) -> bool:
 class Coalescer:
     """The listeners of one viewer, each with its own interval, and the one timer that calls it for text that waits."""
 
-    __slots__ = ("_timer", "_waiting", "now")
+    __slots__ = ("_next", "_timer", "_waiting", "now")
 
     def __init__(self, clock: Clock) -> None:
         self.now = clock.now
         self._timer = RestartableTimer(clock)
+        self._next = _NEVER
+        """Time for which the timer is set."""
         self._waiting: dict[CoalescedListener, None] = {}
 
     def wait(self, listener: CoalescedListener) -> None:
         """Call the viewer when the interval of a listener is over."""
         listener.waits = True
         self._waiting[listener] = None
-        if not self._timer.is_pending or listener.due < self._timer.due:
+        if listener.due < self._next:
+            self._next = listener.due
             self._timer.start(listener.due - self.now(), self._on_due)
 
     def release(self, listener: CoalescedListener) -> None:
         """Call the viewer now, if text waits for it."""
         if listener.waits:
-            self._remove(listener)
+            listener.waits = False
+            del self._waiting[listener]
             listener.call_viewer()
 
     def close(self) -> None:
         """Forget what waits: the viewer is closed."""
         self._timer.cancel()
-        for listener in tuple(self._waiting):
-            self._remove(listener)
-
-    def _remove(self, listener: CoalescedListener) -> None:
-        listener.waits = False
-        del self._waiting[listener]
+        for listener in self._waiting:
+            listener.waits = False
+        self._waiting.clear()
 
     def _on_due(self) -> None:
         # An event loop may call a little early: its clock has a resolution.
-        now = max(self.now(), self._timer.due)
+        now, self._next = max(self.now(), self._next), _NEVER
         for listener in tuple(self._waiting):
             if listener.due <= now:
                 self.release(listener)
-        if self._waiting and not self._timer.is_pending:
-            self._timer.start(min(listener.due for listener in self._waiting) - now, self._on_due)
+        if self._waiting:
+            self._next = min([listener.due for listener in self._waiting])
+            self._timer.start(self._next - now, self._on_due)

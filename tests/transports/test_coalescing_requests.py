@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 import aiohttp
 import orjson
@@ -22,13 +23,22 @@ JOINED = ["one ", "two three "]
 SINGLE = ["one ", "two ", "three "]
 
 
+async def send(served: Served, *words: str) -> None:
+    """Send words that come one by one."""
+
+    def has_reached(events: int) -> bool:
+        return sum(record.generation.log.last for record in served.hub._records) >= events
+
+    for word in words:
+        reached = sum(record.generation.log.last for record in served.hub._records) + 1
+        served.upstream.last.send(word)
+        await until(partial(has_reached, reached))
+
+
 async def dictate(served: Served, call: int = 1) -> None:
     """Send three words that come one by one, and the end, which takes with it what waits."""
     await served.called(call)
-    for word in SINGLE:
-        before = served.upstream.last.request, sum(len(record.generation.log) for record in served.hub._records)
-        served.upstream.last.send(word)
-        await until(lambda before=before: sum(len(r.generation.log) for r in served.hub._records) > before[1])
+    await send(served, *SINGLE)
     served.upstream.last.finish()
 
 
@@ -167,10 +177,7 @@ async def answered(served: Served, posting: "asyncio.Task[aiohttp.ClientResponse
     served.upstream.last.send(first)
     response = await posting
     await until(lambda: served.hub.viewers == 1)
-    for word in others:
-        before = served.only.log.last
-        served.upstream.last.send(word)
-        await until(lambda before=before: served.only.log.last > before)
+    await send(served, *others)
     served.upstream.last.finish()
     return response
 

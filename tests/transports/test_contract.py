@@ -4,6 +4,7 @@ It holds as well for clients that start on one gateway, and do everything else o
 """
 
 from collections.abc import AsyncIterator
+from functools import partial
 from itertools import groupby
 
 import pytest
@@ -88,9 +89,12 @@ async def test_text_is_coalesced_as_the_start_asks(served: Served, viewer: Viewi
     async def send(*words: str) -> None:
         """Send words that come one by one."""
         for word in words:
-            last = served.only.log.last
+            reached = served.only.log.last + 1
             served.upstream.last.send(word)
-            await until(lambda last=last: served.only.log.last > last)
+            await until(partial(has_reached, reached))
+
+    def has_reached(seq: int) -> bool:
+        return served.only.log.last >= seq
 
     await send("one ")
     first = await viewer.until("chunk")
