@@ -193,8 +193,8 @@ class Viewer:
 
     def _release(self, generation_id: str) -> None:
         cursor = self._cursors.get(generation_id)
-        if self._coalescer is not None and cursor is not None and isinstance(cursor.on_append, CoalescedListener):
-            self._coalescer.release(cursor.on_append)
+        if cursor is not None and isinstance(cursor.on_append, CoalescedListener) and cursor.on_append.waits:
+            cursor.on_append.call_viewer()
 
     def stop(self) -> None:
         """Write no more: the client is gone, or is to be disconnected. A second time does nothing."""

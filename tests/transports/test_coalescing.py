@@ -63,17 +63,28 @@ def test_the_first_text_is_read_at_once_and_what_follows_is_joined() -> None:
     harness = Harness()
     harness.append(*map(Chunk, "abcdefgh"), ms=20)
     harness.clock.advance(1)
-    # Of "bc" at 20 and 40 ms, "de" at 60 and 80, "f" at 100 and "gh" at 120 and 140.
-    assert harness.reader.reads == [(0, 1), (50, 3), (100, 5), (150, 8)]
+    # "c" takes "b" with it at 40 ms, "e" at 80 and "g" at 120; nothing comes for "h", at 140.
+    assert harness.reader.reads == [(0, 1), (40, 3), (80, 5), (120, 7), (170, 8)]
+
+
+def test_text_waits_for_the_interval_at_most() -> None:
+    harness = Harness()
+    harness.append(Chunk("a"), ms=33)
+    harness.append(Chunk("b"), ms=17)
+    assert harness.reader.reads == [(0, 1), (50, 2)]
+    harness.append(Chunk("c"), ms=34 - 17)
+    harness.append(Chunk("d"), ms=17)
+    harness.append(Chunk("e"))
+    assert harness.reader.reads[2:] == [(84, 5)]
 
 
 def test_after_a_silence_text_is_read_at_once_again() -> None:
     harness = Harness()
     harness.append(Chunk("a"), Chunk("b"), ms=50)
-    harness.append(Chunk("c"), ms=49)
+    harness.append(Chunk("c"), ms=20)
     harness.append(Chunk("d"))
     assert harness.reader.reads == [(0, 1), (50, 2), (100, 3)]
-    harness.clock.advance(0.001)
+    harness.clock.advance(0.03)
     assert harness.reader.reads[-1] == (150, 4)
 
 
@@ -156,9 +167,8 @@ def test_a_timer_that_is_a_little_early_reads_all_the_same() -> None:
 def test_what_waits_can_be_released_and_is_forgotten_at_the_end() -> None:
     harness = Harness()
     harness.append(Chunk("a"), Chunk("b"))
-    harness.coalescer.release(harness.listener)
+    harness.listener.call_viewer()
     assert harness.reader.reads == [(0, 1), (0, 2)]
-    harness.coalescer.release(harness.listener)
     harness.append(Chunk("c"))
     harness.coalescer.close()
     assert (len(harness.reader.reads), harness.clock.pending) == (2, 0)

@@ -18,7 +18,7 @@ from gateway.routing.registry import ModelRegistry
 from tests.gateway.generation.test_event_log import TERMINAL, events, read
 from tests.manual_clock import ManualClock
 from tests.start_requests import start_request
-from transports.coalescing import is_text
+from transports.coalescing import SHORTEST, is_text
 from transports.viewer import Viewer
 
 
@@ -270,7 +270,7 @@ def check_times(answer: Answer, connection: Connection, interval: float) -> None
                 assert delay == 0
         if all(map(is_text, entries)):
             assert time > next_text - 1e-6
-            next_text = time + interval
+            next_text = time + SHORTEST * interval
 
 
 def test_tool_calls_and_parts_are_not_delayed() -> None:
