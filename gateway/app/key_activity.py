@@ -54,9 +54,8 @@ class KeyActivity:
         """Count a generation that has ended here."""
         if record.principal.source != "key" or record.is_surrendered:
             return
-        generation, name = record.generation, record.principal.id
-        usage = generation.usage()
-        use = Use(1, usage.input_tokens or 0, usage.output_tokens or 0, generation.charged())
+        (usage, _, charged), name = record.generation.bill(), record.principal.id
+        use = Use(1, usage.input_tokens or 0, usage.output_tokens or 0, charged)
         self._daily_use.add(name, use, self._clock.unix())
         self._changed[name] = None
 

@@ -58,9 +58,8 @@ class Attempt:
             return False
         return bool(usage.input_tokens) or bool(usage.output_tokens)
 
-    def charged(self) -> float:
-        """Return what a budget is charged in US dollars: the cost, or an estimate of it; 0 without a price."""
-        cost = self.cost()
+    def charge_for(self, cost: float | None) -> float:
+        """Return what a budget is charged in US dollars: its `cost`, or an estimate of it; 0 without a price."""
         if cost is None and self.price is not None:
             cost = self.price.cost(self._estimated())
         return cost or 0.0
@@ -80,7 +79,10 @@ class Attempt:
 
     def cost(self) -> float | None:
         """Return the cost so far in US dollars; None if the price or the tokens are unknown."""
-        used = self.used()
+        return self.cost_of(self.used())
+
+    def cost_of(self, used: Usage | None) -> float | None:
+        """Return the cost of what `used` has returned."""
         if used is None:
             return 0.0
         return None if self.price is None else self.price.cost(used)

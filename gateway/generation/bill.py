@@ -1,7 +1,7 @@
 """Sum up what the attempts of one generation used and cost. Pure."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.billing.usage import sum_usage
 from gateway.generation.attempt import Attempt
@@ -11,21 +11,28 @@ COST_DIGITS: Final = 9
 """Decimal places of a cost in US dollars: one token of the cheapest model costs more than the last of them."""
 
 
-def total_usage(attempts: Sequence[Attempt]) -> Usage:
-    """Return the usage of all attempts that a provider accepted."""
-    return sum_usage([used for attempt in attempts if (used := attempt.used()) is not None])
+class Bill(NamedTuple):
+    """What all attempts together used and cost, in US dollars."""
+
+    usage: Usage
+    """Of the attempts that a provider accepted."""
+    cost: float | None
+    """None if the cost of one of them is unknown."""
+    charged: float
+    """What a budget is charged, also where the total cost is unknown."""
 
 
-def total_cost(attempts: Sequence[Attempt]) -> float | None:
-    """Return the cost of all attempts in US dollars; None if the cost of one of them is unknown."""
-    costs = [attempt.cost() for attempt in attempts]
+def bill_of(attempts: Sequence[Attempt]) -> Bill:
+    """Return the bill of attempts as they are now."""
+    usages = [attempt.used() for attempt in attempts]
+    costs = [attempt.cost_of(used) for attempt, used in zip(attempts, usages, strict=True)]
     known = [cost for cost in costs if cost is not None]
-    return round(sum(known), COST_DIGITS) if len(known) == len(costs) else None
-
-
-def total_charged(attempts: Sequence[Attempt]) -> float:
-    """Return what a budget is charged in US dollars, also where the total cost is unknown."""
-    return sum(attempt.charged() for attempt in attempts)
+    charges = [attempt.charge_for(cost) for attempt, cost in zip(attempts, costs, strict=True)]
+    return Bill(
+        sum_usage([used for used in usages if used is not None]),
+        round(sum(known), COST_DIGITS) if len(known) == len(costs) else None,
+        sum(charges),
+    )
 
 
 def output_tokens(attempts: Sequence[Attempt], revision: int, current: Attempt | None) -> int:

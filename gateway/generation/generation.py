@@ -147,8 +147,10 @@ class Generation(SharedGeneration):
             return
         if held and self.counter.add(held) is not None:
             self.log.extend(held)
-        attempt, bill = self.current_attempt, (*self._bill(), self.metrics(now))
-        end = Complete(None, *bill) if attempt is None else Complete(attempt.finish_reason, *bill, attempt.response)
+        attempt, figures = self.current_attempt, self._figures(now)
+        end = (
+            Complete(None, *figures) if attempt is None else Complete(attempt.finish_reason, *figures, attempt.response)
+        )
         self._end(Trigger.FINISHED, end, now)
 
     def on_failed(self, failure: Failed, now: float) -> None:
@@ -161,7 +163,7 @@ class Generation(SharedGeneration):
         self.failed_param, self.failed_api_code = failure.param, failure.api_code
         why = (failure.code, failure.message, failure.retryable, failure.retry_after_ms)
         partial = self._timing.first_content_at is not None
-        self._end(Trigger.FAILED, Error(*why, partial, *self._bill(), self.metrics(now)), now)
+        self._end(Trigger.FAILED, Error(*why, partial, *self._figures(now)), now)
 
     def on_closed(self, now: float) -> None:
         """Finish a command, now that the upstream connection is closed.
@@ -171,7 +173,7 @@ class Generation(SharedGeneration):
         if self.state is State.STOPPING and self._stop is not None:
             stop = self._stop
             why = (stop.by, stop.reason, milliseconds(now - stop.read_at))
-            self._end(Trigger.CLOSED, Interrupted(*why, *self._bill(), self.metrics(now)), now)
+            self._end(Trigger.CLOSED, Interrupted(*why, *self._figures(now)), now)
         elif self.state is State.REVISING and self._revise is not None:
             revise, self._revise = self._revise, None
             self._move(Trigger.CLOSED)

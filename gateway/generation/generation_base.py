@@ -6,12 +6,12 @@ from dataclasses import InitVar, dataclass, field
 import orjson
 
 from gateway.generation.attempt import Attempt
-from gateway.generation.bill import output_tokens, total_charged, total_cost, total_usage
+from gateway.generation.bill import Bill, bill_of, output_tokens
 from gateway.generation.content_counter import ContentCounter
 from gateway.generation.event_log import EventLog
 from gateway.generation.feedback_notes import FeedbackNotes
 from gateway.generation.lease import NO_LEASE, Lease
-from gateway.generation.prompt import Prompt
+from gateway.generation.prompt import NO_MESSAGES, Prompt
 from gateway.generation.source import UNKNOWN_SOURCE, StartSource
 from gateway.generation.state import TRANSITIONS, State, Trigger
 from gateway.generation.timing import Timing
@@ -90,6 +90,7 @@ class GenerationBase:
     """The request as the client sent it; b"" if it came in our own protocol."""
     _metadata: bytes = field(init=False)
     _timing: Timing = field(init=False)
+    _settled: Bill | None = field(init=False, default=None)
     counter: ContentCounter = field(init=False)
     _feedback: FeedbackNotes = field(init=False, default_factory=FeedbackNotes)
     _stop: StopRequest | None = field(init=False, default=None)
@@ -111,9 +112,13 @@ class GenerationBase:
 
     # Queries.
 
+    def settle(self) -> None:
+        """Keep the bill as it is: all attempts have ended."""
+        self._settled = bill_of(self.attempts)
+
     def forget_prompt(self) -> None:
         """Drop the conversation: it may be large, and nothing needs it once the generation has ended."""
-        self.prompt, self._options, self._verbatim = Prompt(()), b"{}", b""
+        self.prompt, self._options, self._verbatim = NO_MESSAGES, b"{}", b""
 
     @property
     def options(self) -> JsonObject:
@@ -163,17 +168,21 @@ class GenerationBase:
         """Return the memory that is counted for it, in UTF-8 bytes: content with framing, feedback and metadata."""
         return self.counter.size + self.counter.verbatim_bytes + self._feedback.size + len(self._metadata)
 
+    def bill(self) -> Bill:
+        """Return what all attempts together used and cost, up to now."""
+        return self._settled or bill_of(self.attempts)
+
     def usage(self) -> Usage:
         """Return the usage of all attempts."""
-        return total_usage(self.attempts)
+        return self.bill().usage
 
     def cost(self) -> float | None:
         """Return the cost of all attempts in US dollars; None if it is unknown for one of them."""
-        return total_cost(self.attempts)
+        return self.bill().cost
 
     def charged(self) -> float:
         """Return what a budget is charged in US dollars, also where the total cost is unknown."""
-        return total_charged(self.attempts)
+        return self.bill().charged
 
     def output_tokens(self) -> int:
         """Return the output tokens of the present text."""
@@ -191,8 +200,10 @@ class GenerationBase:
 
     # Changes.
 
-    def _bill(self) -> tuple[Usage, float | None]:
-        return self.usage(), self.cost()
+    def _figures(self, now: float) -> tuple[Usage, float | None, Metrics]:
+        """Return what a terminal event says in figures."""
+        bill = self.bill()
+        return bill.usage, bill.cost, self.metrics(now)
 
     def _state_after(self, trigger: Trigger) -> State:
         after = TRANSITIONS[self.state].get(trigger)

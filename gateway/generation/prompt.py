@@ -1,7 +1,7 @@
 """The conversation of a generation, as it is kept while the generation waits and runs: encoded. Pure."""
 
 from collections.abc import Iterator, Sequence
-from typing import overload
+from typing import Final, overload
 
 import orjson
 from pydantic import TypeAdapter
@@ -82,3 +82,7 @@ def _decode(parts: Sequence[bytes]) -> list[Message]:
 def _encode(messages: Sequence[Message]) -> bytes:
     # Without the brackets of the array, so that parts can be joined. pydantic's own encoder is ten times slower.
     return orjson.dumps([message.model_dump(exclude_unset=True) for message in messages])[1:-1]
+
+
+NO_MESSAGES: Final = Prompt(())
+"""The prompt of a generation that has ended."""

@@ -217,6 +217,8 @@ class HubBase:
         record.task = None
         self._disconnects.forget(record)
         self._resends.forget(record)
+        if not record.is_surrendered:
+            generation.settle()
         for callback in self.on_end:
             callback(record)
         if record.is_surrendered:
@@ -226,10 +228,10 @@ class HubBase:
         generation.log.compact()
         generation.forget_prompt()
         record.reservation.release()
-        tokens, cost = generation.usage().output_tokens or 0, generation.charged()
-        self.rate_limits.record_output(principal.id, tokens, self.clock.now(), principal.limits)
-        record.budget_charge.charge_to_date(cost, self.clock.unix())
-        self.statistics.count_end(generation, cost)
+        bill = generation.bill()
+        self.rate_limits.record_output(principal.id, bill.usage.output_tokens or 0, self.clock.now(), principal.limits)
+        record.budget_charge.charge_to_date(bill.charged, self.clock.unix())
+        self.statistics.count_end(generation, bill.charged)
         record.timer.start(record.retention, partial(self._records.forget, generation.id))
         self._records.retain(generation)
         self._set_idle()

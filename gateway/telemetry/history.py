@@ -7,7 +7,7 @@ Memory is bounded: 360 buckets, each with two histograms of about 30 counts and 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 BUCKET_SECONDS: Final = 10
 BUCKETS: Final = 360
@@ -39,8 +39,7 @@ class Bucket:
     saved_usd: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """Tokens that came evenly between two times, in seconds since 1970, as far as is known."""
 
     tokens: float
@@ -48,8 +47,7 @@ class Output:
     end: float
 
 
-@dataclass(frozen=True, slots=True)
-class EndFacts:
+class EndFacts(NamedTuple):
     """What the charts need of a generation that has ended. `at` is its end, in seconds since 1970."""
 
     at: float

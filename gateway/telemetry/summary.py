@@ -8,10 +8,10 @@ from gateway.generation.bill import COST_DIGITS
 from gateway.generation.generation import Generation
 from gateway.generation.source import StartSource
 from gateway.generation.state import State
-from gateway.protocol.events import Complete, Error, Event, Interrupted, Metrics, Revision, Usage
+from gateway.protocol.events import Complete, Error, Interrupted, Metrics, Revision, Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AttemptSummary:
     """One call of a provider. Durations are milliseconds; `ended` is as in `Attempt`."""
 
@@ -36,9 +36,10 @@ class AttemptSummary:
     text_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+# Not `frozen`, nor are its attempts: each of so many fields would then be set by a call of `object.__setattr__`.
+@dataclass(slots=True)
 class GenerationSummary:
-    """A generation from its start to its end. `ended_at` is in seconds since 1970."""
+    """A generation from its start to its end; it is not changed. `ended_at` is in seconds since 1970."""
 
     id: str
     request_id: str
@@ -87,7 +88,7 @@ def summarize(
     """Return the summary of a generation that has ended; `unix` is the time of `now` in seconds since 1970."""
     end, attempt, metrics = generation.end, generation.current_attempt, generation.metrics(now)
     accepted, _, first_content = generation.moments(unix - now)
-    cost = generation.cost()
+    usage, cost, _ = generation.bill()
     return GenerationSummary(
         id=generation.id,
         request_id=generation.request_id,
@@ -105,8 +106,8 @@ def summarize(
         reason=end.reason if isinstance(end, Interrupted) else None,
         cancel_ms=end.cancel_ms if isinstance(end, Interrupted) else None,
         metrics=metrics,
-        usage=generation.usage(),
-        cost_usd=None if cost is None else round(cost, COST_DIGITS),
+        usage=usage,
+        cost_usd=cost,
         attempts=[summarize_attempt(attempt, accepted - (unix - now)) for attempt in generation.attempts],
         views=dict(views),
         resumes=resumes,
@@ -114,17 +115,21 @@ def summarize(
         accepted_at=accepted,
         first_content_at=first_content,
         feedback=len(generation.notes),
-        failovers=sum(_is_failover(entry.other) for entry in generation.log.since(0)),
+        failovers=_failovers(generation),
     )
 
 
-def _is_failover(event: Event | None) -> bool:
-    return isinstance(event, Revision) and event.reason == "failover"
+def _failovers(generation: Generation) -> int:
+    if generation.revision == 1:
+        return 0
+    events = (entry.other for entry in generation.log.since(0))
+    return sum(isinstance(event, Revision) and event.reason == "failover" for event in events)
 
 
 def summarize_attempt(attempt: Attempt, accepted_at: float) -> AttemptSummary:
     """Return the summary of an attempt; `accepted_at` is when its generation was accepted, by the same clock."""
-    times, cost = attempt.times, attempt.cost()
+    times, used = attempt.times, attempt.used()
+    cost = attempt.cost_of(used)
     return AttemptSummary(
         number=attempt.number,
         revision=attempt.revision,
@@ -133,7 +138,7 @@ def summarize_attempt(attempt: Attempt, accepted_at: float) -> AttemptSummary:
         upstream_model=attempt.upstream_model,
         ended=attempt.ended or "",
         opened=attempt.opened,
-        usage=attempt.used(),
+        usage=used,
         cost_usd=None if cost is None else round(cost, COST_DIGITS),
         start_ms=_between(accepted_at, times.started),
         open_ms=_between(times.started, times.opened),

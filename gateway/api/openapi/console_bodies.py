@@ -19,7 +19,7 @@ class ConsoleSnapshot:
     omitted: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EndedGeneration(GenerationSummary):
     """A generation that has ended on a gateway; "" without a shared store."""
 

@@ -67,7 +67,8 @@ class MetricsObserver(Observer):
             return
         registry, target = self._registry, (generation.model, attempt.provider)
         registry.add(names.ATTEMPTS, 1, *target, attempt.ended or "")
-        call, times, usage, cost = self._call(generation, attempt), attempt.times, attempt.used(), attempt.cost()
+        call, times, usage = self._call(generation, attempt), attempt.times, attempt.used()
+        cost = attempt.cost_of(usage)
         if times.started is not None and times.ended is not None:
             error = attempt.ended if attempt.ended in FAILURES else ""
             registry.record(names.CALL_DURATION, times.ended - times.started, *call, error or "")

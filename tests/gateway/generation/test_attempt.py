@@ -39,4 +39,4 @@ def test_usage_that_the_provider_does_not_report_is_charged_by_estimate() -> Non
     attempt = make_attempt(Price(1e6, 1e6, 1e6))
     attempt.text_bytes = 40
     attempt.set_usage(Usage(None, 12, "exact"), final=True)
-    assert (attempt.cost(), attempt.charged()) == (None, 25)
+    assert (attempt.cost(), attempt.charge_for(attempt.cost())) == (None, 25)
