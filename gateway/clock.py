@@ -7,9 +7,9 @@ lies in the sockets. So a time limit is judged in two steps: `start_limit`, or `
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
+from types import TracebackType
 from typing import Final, Protocol
 
 TURNS: Final = 10
@@ -165,18 +165,37 @@ async def sleep(seconds: float, clock: Clock) -> None:
         timer.cancel()
 
 
-@asynccontextmanager
-async def time_limit(seconds: float, clock: Clock | None = None) -> AsyncIterator[None]:
-    """Bound the time of what is awaited inside, as `asyncio.timeout` does, but judge as `RestartableTimer` does.
+class TimeLimit:
+    """Bounds the time of what is awaited inside, as `asyncio.timeout` does, but judges as `RestartableTimer` does.
 
-    Raises:
-        TimeoutError: it took longer.
+    It raises TimeoutError when that took longer. It is no generator, which would cost more than what many calls await.
     """
-    timer = RestartableTimer(clock or SystemClock())
-    async with asyncio.timeout(None) as timeout:
+
+    __slots__ = ("_seconds", "_timeout", "_timer")
+
+    def __init__(self, seconds: float, clock: Clock) -> None:
+        self._seconds = seconds
+        self._timer = RestartableTimer(clock)
+        self._timeout = asyncio.timeout(None)
+
+    async def __aenter__(self) -> None:
+        """Begin to wait."""
+        await self._timeout.__aenter__()
         # 0 is long ago: the timeout expires at once.
-        timer.start_limit(seconds, partial(timeout.reschedule, 0))
-        try:
-            yield
-        finally:
-            timer.cancel()
+        self._timer.start_limit(self._seconds, partial(self._timeout.reschedule, 0))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the timer.
+
+        Raises:
+            TimeoutError: it took longer.
+        """
+        self._timer.cancel()
+        await self._timeout.__aexit__(kind, error, traceback)
+
+
+def time_limit(seconds: float, clock: Clock | None = None) -> TimeLimit:
+    """Return what bounds the time of an `async with`."""
+    return TimeLimit(seconds, clock or SystemClock())

@@ -7,8 +7,9 @@ each, and of the JSON of a text only what stands between its quotes.
 
 import struct
 from array import array
-from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from operator import sub
 from typing import Final
 
 import orjson
@@ -77,7 +78,8 @@ def decode_entries(data: bytes) -> list[Entry]:
     if data[:1] != bytes([VERSION]):
         message = f"a batch of version {data[:1].hex()}, where {VERSION} is known"
         raise ValueError(message)
-    entries, at = list[Entry](), 1
+    entries: list[Entry] = []
+    at = 1
     while at < len(data):
         entry, at = _decode(data, at)
         entries.append(entry)
@@ -90,18 +92,22 @@ def _encode(entry: Entry) -> bytes:
     if head is not None and data.startswith(head) and data.endswith(_TEXT_TAIL):
         tag |= _BARE_TEXT
         data = data[len(head) : -len(_TEXT_TAIL)]
-    lengths = [after - before for before, after in pairwise((0, *entry.ends))]
+    ends = entry.ends
     try:
-        packed = bytes(lengths)
+        packed = bytes(_lengths(ends))
     except ValueError:
         tag |= _LONG_LENGTHS
-        packed = array("I", lengths).tobytes()
-    sizes = (entry.last - entry.first, len(lengths), len(data))
+        packed = array("I", _lengths(ends)).tobytes()
+    sizes = (entry.last - entry.first, len(ends), len(data))
     if verbatim is None and max(sizes) <= _SHORT_MAX:
         return b"".join((_SHORT.pack(tag, entry.first, *sizes), packed, data))
     verbatim_size = _NO_VERBATIM if verbatim is None else len(verbatim)
     header = _LONG.pack(tag | _LONG_HEADER, entry.first, *sizes, verbatim_size)
     return b"".join((header, packed, data, verbatim or b""))
+
+
+def _lengths(ends: Sequence[int]) -> Iterator[int]:
+    return map(sub, ends, (0, *ends))
 
 
 def _decode(data: bytes, at: int) -> tuple[Entry, int]:

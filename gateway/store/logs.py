@@ -27,8 +27,7 @@ class Head:
     facts: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """Events that follow what is stored. `details` None: as before. `keep`: how long all of it is kept, in seconds.
 
     Until the end it may be kept only half as long: then not each batch has to say so.

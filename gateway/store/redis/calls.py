@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.store.redis.replies import Argument
 
@@ -23,8 +24,7 @@ class Script:
         object.__setattr__(self, "sha", digest)
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptCall:
+class ScriptCall(NamedTuple):
     """A script with its keys, at least one, and arguments. In a cluster, all keys must have the same hash tag."""
 
     script: Script
@@ -42,8 +42,7 @@ class ScriptCall:
         return ("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args)
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command. `key` is the key among its words, which decides on the node."""
 
     key: str

@@ -6,7 +6,7 @@ each node. Its scripts must be safe to repeat, since after a time-out it is not 
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final, TypeAlias
 
@@ -69,8 +69,12 @@ class RedisClient:
         """
         if self.topology.is_cluster:
             return [await self.run(stage) for stage in stages]
-        results = iter(await self.run([call for stage in stages for call in stage]))
-        return [[next(results) for _ in stage] for stage in stages]
+        results, at = await self.run([call for stage in stages for call in stage]), 0
+        of_stages: list[list[Result]] = []
+        for stage in stages:
+            of_stages.append(results[at : at + len(stage)])
+            at += len(stage)
+        return of_stages
 
     async def run(self, calls: Sequence[Call]) -> list[Result]:
         """Run calls; return the reply or the error of each, in their order.
@@ -106,7 +110,18 @@ class RedisClient:
 
     async def _run_pending(self, calls: Sequence[Call], pending: Sequence[int], results: list[Result]) -> list[int]:
         """Run the calls at some indexes, and set their results; return the indexes of those to be run again."""
-        groups = dict[Node, list[int]]()
+        groups = await self._by_node(calls, pending, results)
+        runs = [self._run_on(node, indexes, calls, results) for node, indexes in groups.items()]
+        if len(runs) == 1:
+            return await runs[0]
+        return sorted(index for again in await asyncio.gather(*runs) for index in again)
+
+    async def _by_node(
+        self, calls: Sequence[Call], pending: Sequence[int], results: list[Result]
+    ) -> Mapping[Node, Sequence[int]]:
+        if not self.topology.is_cluster:
+            return {await self.topology.node_of(""): pending} if pending else {}
+        groups: dict[Node, list[int]] = {}
         for index in pending:
             try:
                 node = await self.topology.node_of(calls[index].key)
@@ -114,12 +129,11 @@ class RedisClient:
                 results[index] = error
             else:
                 groups.setdefault(node, []).append(index)
-        runs = [self._run_on(node, indexes, calls, results) for node, indexes in groups.items()]
-        if len(runs) == 1:
-            return await runs[0]
-        return sorted(index for again in await asyncio.gather(*runs) for index in again)
+        return groups
 
-    async def _run_on(self, node: Node, indexes: list[int], calls: Sequence[Call], results: list[Result]) -> list[int]:
+    async def _run_on(
+        self, node: Node, indexes: Sequence[int], calls: Sequence[Call], results: list[Result]
+    ) -> list[int]:
         try:
             replies = await node.execute([calls[index] for index in indexes])
         except StoreError as error:
@@ -127,7 +141,7 @@ class RedisClient:
             for index in indexes:
                 results[index] = error
             return []
-        again = list[int]()
+        again: list[int] = []
         for index, reply in zip(indexes, replies, strict=True):
             if not isinstance(reply, ResponseError):
                 results[index] = reply
@@ -183,7 +197,7 @@ def checked(results: Sequence[Result]) -> list[Reply]:
     Raises:
         StoreError: one of the calls failed.
     """
-    replies = list[Reply]()
+    replies: list[Reply] = []
     for result in results:
         if isinstance(result, StoreError):
             raise result

@@ -7,7 +7,7 @@ generation is added before it is stored, and removed after it has ended. Names i
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.clock import Clock
 from gateway.generation.event_log import Entry
@@ -19,7 +19,7 @@ from gateway.store.redis.calls import Call, Command, ScriptCall
 from gateway.store.redis.client import RedisClient, checked
 from gateway.store.redis.keys import Keys, milliseconds
 from gateway.store.redis.messages import RedisMessages
-from gateway.store.redis.replies import Argument, Reply, as_bytes, as_int, as_list, as_text
+from gateway.store.redis.replies import Reply, as_bytes, as_int, as_list, as_text
 from gateway.store.redis.scripts import load_script
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,16 @@ SWEEP_AT: Final = 1024
 _APPENDED: Final = {1: Appended.STORED, 0: Appended.FENCED, -1: Appended.MISSING}
 
 
+class _Written(NamedTuple):
+    """The keys of a generation that is being written.
+
+    At `renew_at` its expiry is set again: at each batch, that would be a third of the server's work.
+    """
+
+    keys: Sequence[str]
+    renew_at: float
+
+
 class RedisLogs:
     """Logs by generation id."""
 
@@ -48,8 +58,8 @@ class RedisLogs:
         self._keys = keys
         self._messages = messages
         self._clock = clock
-        self._renew_at: dict[str, float] = {}
-        """When the expiry of a generation is set again: at each batch, it would be a third of the server's work."""
+        self._written: dict[str, _Written] = {}
+        """Generations that are being written."""
         self._sweep_at = SWEEP_AT
 
     async def create(self, head: Head, entries: Sequence[Entry], keep: float, prompt: bytes = b"") -> bool:
@@ -57,20 +67,24 @@ class RedisLogs:
         ended = "1" if head.ended else "0"
         facts = (head.version, head.details or b"", head.facts or b"")
         args = (head.owner, head.fence, entries[-1].last, ended, milliseconds(keep), *facts, encode_entries(entries))
-        create = ScriptCall(_CREATE, self._all_keys(head.generation_id), (*args, prompt))
+        keys = self._all_keys(head.generation_id)
         own = () if head.ended else self._own(head.owner, [head.generation_id])
-        _, (created,) = await self._client.run_all(own, [create])
-        return as_int(created) == 1
+        _, (created,) = await self._client.run_all(own, [ScriptCall(_CREATE, keys, (*args, prompt))])
+        is_new = as_int(created) == 1
+        if is_new and not head.ended:
+            self._note_renewal(head.generation_id, keys, keep)
+        return is_new
 
     async def append(self, appends: Sequence[Append], wakes: Mapping[str, bytes] | None = None) -> Sequence[Appended]:
         """Append events; return a result for each, and send `wakes` afterwards."""
         ended = [append for append in appends if append.entries and append.entries[-1].is_end]
         disown = [self._disown(append.owner, append.generation_id) for append in ended]
         wake = self._messages.calls(list((wakes or {}).items()))
-        replies, _ = await self._client.run_all([self._append(append) for append in appends], [*disown, *wake])
+        calls = [self._append(append) for append in appends]
+        replies, _ = await self._client.run_all(calls, [*disown, *wake])
         results = [_APPENDED[as_int(reply)] for reply in replies]
-        for append, result in zip(appends, results, strict=True):
-            self._on_appended(append, result)
+        for append, call, result in zip(appends, calls, results, strict=True):
+            self._on_appended(append, call.keys, result)
         return results
 
     async def read(self, positions: Mapping[str, Position]) -> Mapping[str, LogPart]:
@@ -114,25 +128,29 @@ class RedisLogs:
 
     async def delete(self, generation_id: str) -> None:
         """Delete a generation; an unknown one is ignored."""
-        self._renew_at.pop(generation_id, None)
+        self._written.pop(generation_id, None)
         owner = await self._client.call(ScriptCall(_DELETE, self._all_keys(generation_id)))
         if owner is not None:
             await self._client.call(self._disown(as_text(owner), generation_id))
 
-    def _on_appended(self, append: Append, result: Appended) -> None:
+    def _on_appended(self, append: Append, keys: Sequence[str], result: Appended) -> None:
         has_ended = not append.entries or append.entries[-1].is_end
+        written = self._written.get(append.generation_id)
         if result is not Appended.STORED or has_ended:
-            self._renew_at.pop(append.generation_id, None)
-        elif self._renew_at.get(append.generation_id, 0.0) <= self._clock.now():
-            self._renew_at[append.generation_id] = self._clock.now() + append.keep / 2
-            self._sweep()
+            self._written.pop(append.generation_id, None)
+        elif written is None or written.renew_at <= self._clock.now():
+            self._note_renewal(append.generation_id, keys, append.keep)
+
+    def _note_renewal(self, generation_id: str, keys: Sequence[str], keep: float) -> None:
+        self._written[generation_id] = _Written(keys, self._clock.now() + keep / 2)
+        self._sweep()
 
     def _sweep(self) -> None:
         """Remove what is past: generations that this gateway no longer writes leave entries behind."""
-        if len(self._renew_at) > self._sweep_at:
+        if len(self._written) > self._sweep_at:
             now = self._clock.now()
-            self._renew_at = {name: at for name, at in self._renew_at.items() if at > now}
-            self._sweep_at = max(SWEEP_AT, 2 * len(self._renew_at))
+            self._written = {name: written for name, written in self._written.items() if written.renew_at > now}
+            self._sweep_at = max(SWEEP_AT, 2 * len(self._written))
 
     def _take(self, take: Take) -> Call:
         head, _ = self._keys.generation(take.generation_id)
@@ -143,16 +161,16 @@ class RedisLogs:
         owner = None if head is None or head.ended else head.owner
         return [self._disown(name, take.generation_id) for name in {take.former, take.owner} - {owner}]
 
-    def _append(self, append: Append) -> Call:
-        entries = append.entries
+    def _append(self, append: Append) -> ScriptCall:
+        generation_id, owner, fence, entries, kept, details = append
         last, ended = (entries[-1].last, entries[-1].is_end) if entries else (0, False)
-        is_due = ended or self._clock.now() >= self._renew_at.get(append.generation_id, 0.0)
-        keep = milliseconds(append.keep) if is_due else 0
-        args: list[Argument] = [append.owner, append.fence, last, "1" if ended else "0", keep]
-        args.append(encode_entries(entries) if entries else b"")
-        if append.details is not None:
-            args.append(append.details)
-        return ScriptCall(_APPEND, self._all_keys(append.generation_id), args)
+        written = self._written.get(generation_id)
+        is_due = ended or written is None or self._clock.now() >= written.renew_at
+        keep = milliseconds(kept) if is_due else 0
+        batch = encode_entries(entries) if entries else b""
+        args = (owner, fence, last, "1" if ended else "0", keep, batch)
+        keys = self._all_keys(generation_id) if written is None else written.keys
+        return ScriptCall(_APPEND, keys, args if details is None else (*args, details))
 
     def _own(self, owner: str, generation_ids: Sequence[str]) -> Sequence[Call]:
         key = self._keys.owned(owner)

@@ -18,10 +18,10 @@ def as_int(reply: Reply) -> int:
     Raises:
         StoreError: it is none.
     """
-    if isinstance(reply, bytes) and reply.lstrip(b"-").isdigit():
-        return int(reply)
     if isinstance(reply, int):
         return reply
+    if isinstance(reply, bytes) and reply.lstrip(b"-").isdigit():
+        return int(reply)
     raise _unexpected("a number", reply)
 
 

@@ -84,7 +84,7 @@ async def _append_for(url: str, tokens: int) -> tuple[int, float]:
 
 def _following(append: Append, tokens: int) -> Append:
     last = append.entries[-1]
-    return replace(append, entries=[last._replace(first=last.last + 1, last=last.last + tokens)])
+    return append._replace(entries=[last._replace(first=last.last + 1, last=last.last + tokens)])
 
 
 async def _create(store: RedisStore) -> Head:
