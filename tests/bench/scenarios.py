@@ -93,8 +93,6 @@ class Scenario:
     targets: tuple[str, ...] = STREAMS
     settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     compared_with: str = ""
-    by_name: bool = False
-    """It runs only if it is named: it answers a question of its own."""
 
     def row(self, shape: Shape) -> str:
         """Return the name of a load's row."""
@@ -112,18 +110,17 @@ def _growth(streams: int) -> Shape:
 
 
 def _coalesced(streams: int, rate: int, milliseconds: int) -> Scenario:
-    """Return the steady load at some tokens per second, joined for some milliseconds; all have 5,000 in a second."""
-    answer, quick = AnswerSpec(10 * rate, interval_ms=1000 // rate), AnswerSpec(rate, interval_ms=1000 // rate)
+    """Return a steady load at some tokens per second, joined for some milliseconds; all have 5,000 in a second."""
+    answer, quick = AnswerSpec(6 * rate, interval_ms=1000 // rate), AnswerSpec(rate, interval_ms=1000 // rate)
     return Scenario(
         f"coalesce-{rate}-{milliseconds}",
         f"Coalesced {milliseconds} ms, {rate} tokens per second",
         f"{streams} streams at {rate} tokens per second, coalesce_ms = {milliseconds}, without their requests",
         (CPU_PER_TOKEN, USER_PER_TOKEN, KERNEL_PER_TOKEN, DELAY, DELAY_WORST),
-        (Shape(streams, streams, answer, ramp_seconds=0.5, window=Window(2.5, 8.5)),),
-        (Shape(5, 5, quick, ramp_seconds=0.1, window=Window(0.3, 0.7)),),
+        (Shape(streams, streams, answer, ramp_seconds=0.5, window=Window(settle_seconds=1, seconds=3)),),
+        (Shape(5, 5, quick, ramp_seconds=0.1, window=Window(settle_seconds=0.2, seconds=0.3)),),
         targets=NATIVE,
         settings=MappingProxyType({"DUALSTREAM_COALESCE_MS": str(milliseconds)}),
-        by_name=True,
     )
 
 
@@ -251,5 +248,8 @@ SCENARIOS = (
         (Shape(1, 1, AnswerSpec(1)),),
         targets=("sse", REDIS, *OTHERS, LITELLM),
     ),
-    *(_coalesced(streams, rate, ms) for streams, rate in ((100, 50), (25, 200)) for ms in (0, 50, 100)),
+    _coalesced(100, 50, 0),
+    _coalesced(100, 50, 100),
+    _coalesced(25, 200, 0),
+    _coalesced(25, 200, 100),
 )

@@ -73,6 +73,16 @@ def test_the_transports_are_compared(sse: float, websocket: float, difference: s
     assert f"| CPU per token, 500 streams | {sse:.1f} µs | {websocket:.1f} µs | {difference} |" in text
 
 
+def test_what_joining_saves_is_stated() -> None:
+    rows = [
+        Row(name, name, "sse", [{"cpu_us_per_token": cost, "delay_p50_ms": 1.0}])
+        for name, cost in (("coalesce-200-0", 30.0), ("coalesce-200-100", 15.0))
+    ]
+    text = part("coalesced", Results("", {}, {}, 1, rows=rows))
+    assert "| 200 | 0 | 30.0 | - | 1.00 ms | - |" in text
+    assert "| 200 | 100 | 15.0, -50% | - | 1.00 ms | - |" in text
+
+
 def test_sentences_hold_figures() -> None:
     idle = costs("idle", "kb_per_stream", sse=22, websocket=26)
     assert part("idle", idle) == "<!-- bench:idle -->22.0 KB (SSE) to 26.0 KB (WebSocket)<!-- /bench -->"

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         console.print("The benchmark reads /proc, so it runs on Linux only.", style="red")
         return 2
     _check_open_files(console, quick=options.quick)
-    scenarios = _chosen(options.scenario)
+    scenarios = [each for each in SCENARIOS if options.scenario is None or each.name in options.scenario]
     chosen = options.only or (OURS if options.quick else ALL)
     with console.status("Looking for installed servers; Express is installed by npm the first time"):
         skipped = {name: reason for name in chosen if (reason := TARGETS[name].missing())}
@@ -53,12 +53,6 @@ def main(arguments: Sequence[str]) -> int:
         file.write_text(text, "utf-8")
         console.print(f"Written: {file}", highlight=False)
     return 1 if _faulty(results) else 0
-
-
-def _chosen(names: Sequence[str] | None) -> list[Scenario]:
-    if names is None:
-        return [scenario for scenario in SCENARIOS if not scenario.by_name]
-    return [scenario for scenario in SCENARIOS if scenario.name in names]
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

@@ -229,12 +229,45 @@ def _difference(sse: float | None, websocket: float | None) -> str:
     return f"{title_of('sse' if sse < websocket else 'websocket')} {abs(sse - websocket) / high:.0%} less"
 
 
+COALESCED: Final = ((50, 0), (50, 100), (200, 0), (200, 100))
+"""Tokens per second and milliseconds of the rows of coalesced text."""
+
+
+def _coalesced(results: Results) -> str:
+    head = (
+        "tokens per second",
+        "`coalesce_ms`",
+        *map(title_of, NATIVE),
+        *(f"{title_of(name)}, delay" for name in NATIVE),
+    )
+    return _table(
+        head,
+        (
+            (
+                str(rate),
+                str(milliseconds),
+                *(_with_saving(results, rate, milliseconds, target) for target in NATIVE),
+                *(format_cell(results, f"coalesce-{rate}-{milliseconds}", target, DELAY) for target in NATIVE),
+            )
+            for rate, milliseconds in COALESCED
+        ),
+    )
+
+
+def _with_saving(results: Results, rate: int, milliseconds: int, target: str) -> str:
+    row, alone = f"coalesce-{rate}-{milliseconds}", f"coalesce-{rate}-0"
+    text = _with_spread(results, row, target, CPU_PER_TOKEN)
+    value, divisor = (results.figure(name, target, CPU_PER_TOKEN.name) for name in (row, alone))
+    return f"{text}, {value / divisor - 1:+.0%}" if value is not None and divisor and row != alone else text
+
+
 PARTS: Final[Mapping[str, Callable[[Results], str]]] = {
     "conditions": _conditions,
     "goals": _goals,
     "targets": _targets,
     "changes": _changes,
     "figures": _figures,
+    "coalesced": _coalesced,
     "transports": _transports,
     "cost": sentences.cost,
     "overhead": sentences.overhead,
