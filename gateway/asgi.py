@@ -8,7 +8,7 @@ it after Starlette has returned. Under another server or application they are mi
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, cast
 
 from starlette.types import Receive, Scope, Send
 
@@ -54,7 +54,6 @@ class Writer(Protocol):
         ...
 
 
-@runtime_checkable
 class MessageReader(Protocol):
     """A direct writer that also bounds what it receives: a WebSocket's."""
 
@@ -70,6 +69,12 @@ def direct_writer(scope: Scope) -> Writer | None:
     """Return the server's own writer; None under another server."""
     writer: Writer | None = scope.get("extensions", {}).get(WRITER_EXTENSION)
     return writer
+
+
+def message_reader(writer: Writer) -> MessageReader | None:
+    """Return a direct writer that also bounds what it receives as such; None if it does not."""
+    # Not by `isinstance`, which reads the members of a protocol anew each time.
+    return cast("MessageReader", writer) if hasattr(writer, "limit_messages") else None
 
 
 @dataclass(eq=False, slots=True)

@@ -1,8 +1,9 @@
 """One client's WebSocket: it reads commands, writes events as they come, and closes with a code that says why."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import anyio
 import orjson
@@ -12,7 +13,7 @@ from starlette.websockets import WebSocket
 from gateway.admission.prompts import PromptReservation
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
-from gateway.asgi import REFUSED, MessageReader, Writer, direct_writer
+from gateway.asgi import REFUSED, Writer, direct_writer, message_reader
 from gateway.clock import RestartableTimer
 from gateway.generation.event_log import Entry
 from gateway.protocol.errors import Refused, invalid
@@ -80,7 +81,7 @@ class WebSocketConnection:
             "_reservation",
             "_send",
         ),
-        *("_services", "_unread_replies", "_viewer", "_waits", "_writer", "framing", "unsent_bytes", "write"),
+        *("_services", "_unread_replies", "_viewer", "_waiting", "_writer", "framing", "unsent_bytes", "write"),
     )
 
     def __init__(self, services: Services, websocket: WebSocket, identity: SocketIdentity) -> None:
@@ -89,8 +90,8 @@ class WebSocketConnection:
         self._identity = identity
         self._direct_writer = direct_writer(websocket.scope)
         self._is_stopped = self._departs = False
-        self._waits: set[anyio.CancelScope] = set()
-        """Waits for the client. They end when it is no longer a viewer; the execution of a command never does."""
+        self._waiting: list[asyncio.Task[Any]] = []
+        """Tasks that wait for the client. The wait ends when it is no longer a viewer; that of a command never does."""
         self._replies = True
         """False once the client is gone: what it has sent is executed all the same."""
         self._unread_replies = 0
@@ -171,22 +172,36 @@ class WebSocketConnection:
     def _stop(self) -> None:
         """Wait no longer for the client: it is gone, or does not read, or is to connect to another gateway."""
         self._is_stopped = True
-        for wait in self._waits:
-            wait.cancel()
+        waiting, self._waiting = self._waiting, []
+        for task in waiting:
+            task.cancel()
 
     def _depart(self) -> None:
         self._departs = True
         self._stop()
 
     async def _until_stopped(self, awaitable: Awaitable[T]) -> T | None:
-        """Wait for the client; return None if it is no longer waited for."""
-        with anyio.move_on_after(CLOSE_SECONDS if self._is_stopped else None) as wait:
-            self._waits.add(wait)
-            try:
+        """Wait for the client; return None if it is no longer waited for.
+
+        As `asyncio.timeout` does it, without its object: a socket waits here for as long as it is idle.
+        """
+        if self._is_stopped:
+            with anyio.move_on_after(CLOSE_SECONDS):
                 return await awaitable
-            finally:
-                self._waits.discard(wait)
-        return None
+            return None
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        cancelled_before = task.cancelling()
+        self._waiting.append(task)
+        try:
+            return await awaitable
+        except asyncio.CancelledError:
+            # `_stop` has removed the tasks that it cancelled; another may have cancelled this one, too.
+            if task in self._waiting or task.uncancel() > cancelled_before:
+                raise
+            return None
+        finally:
+            if task in self._waiting:
+                self._waiting.remove(task)
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Return an entry as a message: its JSON with the generation's id and the sequence number added in front."""
@@ -205,9 +220,9 @@ class WebSocketConnection:
         if not writer.raw and self.framing:
             # Frames of the two kinds of writers differ: viewers must not share them.
             self.framing = "websocket message"
-        if (principal := self._identity.principal) is not None and isinstance(writer, MessageReader):
+        if (principal := self._identity.principal) is not None and (reader := message_reader(writer)) is not None:
             self._reservation = self._services.hub.prompts.reserve(principal.id, principal.address)
-            writer.limit_messages(self._services.max_body_bytes, self._reservation)
+            reader.limit_messages(self._services.max_body_bytes, self._reservation)
         writer.bind(self._viewer.resume, self._viewer.stop)
         self._viewer.begin()
         self._is_viewing = True

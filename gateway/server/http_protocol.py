@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote
 
 import httptools
@@ -29,7 +29,7 @@ from gateway.server.lingering_close import LingeringClose
 from gateway.server.raw_response import encode_refusal
 from gateway.server.refused_connection import MAX_WAITING, RefusedConnection
 from gateway.server.response_cycle import ResponseCycle
-from gateway.server.websocket_protocol import WebSocketProtocol
+from gateway.server.websocket_protocol import WebSocketProtocol, has_body
 
 logger = logging.getLogger(__name__)
 
@@ -342,12 +342,17 @@ class HttpProtocol(HttpToolsProtocol):
         if self._has_ended:
             return
         self._unset_keepalive_if_required()
-        super().handle_websocket_upgrade()
+        if has_body(self.headers):
+            self._refuse(invalid("A WebSocket handshake must not have a body (RFC 6455, 4.1)."))
+            return
+        self.connections.discard(self)
         # The parser and this protocol are a reference cycle, which `connection_lost` would break: from now on the
         # transport calls that of the other protocol.
         self.parser = None
-        websocket = cast("WebSocketProtocol", self.transport.get_protocol())
+        websocket = WebSocketProtocol(self.config, self.server_state, self.app_state)
         websocket.connection_slot, self._connection_slot = self._connection_slot, None
+        self.transport.set_protocol(websocket)
+        websocket.begin(self.transport, self.scope, self.url)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a request that can't be parsed, with our error body in place of uvicorn's text."""

@@ -24,6 +24,11 @@ class SingleWaiterEvent(asyncio.Event):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Return True if a task waits for the event."""
+        return self._waiter is not None and not self._waiter.done()
+
     async def wait(self) -> Literal[True]:
         """Wait until the event is set.
 
@@ -58,6 +63,11 @@ class SingleReaderQueue(asyncio.Queue[ASGIReceiveEvent]):
         return f"<SingleReaderQueue of {len(self._messages)} messages>"
 
     __str__ = __repr__
+
+    @property
+    def is_awaited(self) -> bool:
+        """Return True if a task waits for the next message."""
+        return self._filled.is_awaited
 
     def put_nowait(self, item: ASGIReceiveEvent) -> None:
         """Append a message."""

@@ -80,6 +80,9 @@ class MessageLimiter:
 
     def feed(self, data: bytes) -> list[bytes | bytearray | Dropped]:
         """Return whole frames, and each dropped message once."""
+        if self._frame is None and not (self._header or self._has_parsed or self._dropped) and _is_small_message(data):
+            # Most reads are: a command.
+            return [data]
         passed: list[bytes | bytearray | Dropped] = []
         if self._header:
             data, self._header = self._header + data, b""
@@ -172,6 +175,11 @@ class MessageLimiter:
     def _is_kept(self, frame: _Frame) -> bool:
         # Control frames come between the fragments of any message.
         return self._dropped is None or not frame.is_data
+
+
+def _is_small_message(data: bytes) -> bool:
+    """Return True if a read is one masked frame with a length of one byte, and the last of its message."""
+    return 6 <= len(data) < 6 + 126 and data[0] > 0x7F and data[1] == 0x80 | len(data) - 6
 
 
 def _read_header(data: bytes, at: int) -> _Frame | None:

@@ -1,14 +1,17 @@
 """WebSocket: uvicorn's protocol, with limits on pings, fragments and unauthenticated clients, and a direct writer."""
 
+import asyncio
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
+from urllib.parse import unquote
 
-from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent, HTTPScope, WebSocketAcceptEvent, WebSocketScope
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.datastructures import Headers
 from websockets.frames import Frame
 from websockets.http11 import Request
 
@@ -17,10 +20,8 @@ from gateway.admission.prompts import PromptReservation
 from gateway.asgi import REFUSED, WRITER_EXTENSION
 from gateway.clock import SystemClock
 from gateway.net.tcp import reset
-from gateway.protocol.errors import invalid
 from gateway.server.lightweight import SingleReaderQueue, SingleWaiterEvent
 from gateway.server.message_limiter import HEAD_BYTES, Dropped, MessageLimiter
-from gateway.server.raw_response import encode_refusal
 
 _CLOCK = SystemClock()
 
@@ -35,6 +36,16 @@ MAX_UNAUTHENTICATED_BYTES = 64 * 1024
 
 READ_BYTES = 64 * 1024
 """Bytes of one read of what a connection that broke has left."""
+
+_HANDSHAKE_HEADERS: Final = frozenset(
+    {
+        *(b"connection", b"upgrade", b"origin"),
+        *(b"sec-websocket-extensions", b"sec-websocket-key", b"sec-websocket-protocol", b"sec-websocket-version"),
+    }
+)
+"""What the library reads of a handshake (RFC 6455, 4.2.1)."""
+
+_EMPTY_REQUEST: Final = b"GET / HTTP/1.1\r\n\r\n"
 
 MAX_FRAGMENTS = 4096
 """Maximum number of fragments of one message: each takes memory, even an empty one (RFC 6455, 5.4, has no limit)."""
@@ -65,12 +76,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         "ping_sent_at",
         "pong_timer",
         "read_paused",
-        "request",
         "response",
         "scope",
     )
 
     raw = True
+    queue: SingleReaderQueue
     curr_msg_data_type: Literal["text", "bytes"]
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
@@ -87,6 +98,45 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """The message whose fragments come is dropped, and rejected already."""
         self.queue, self.writable = SingleReaderQueue(), SingleWaiterEvent()
         self.writable.set()
+
+    def begin(self, transport: asyncio.Transport, request: HTTPScope, url: bytes) -> None:
+        """Continue a connection after a request to upgrade, which `HttpProtocol` has parsed.
+
+        uvicorn would encode it, for the library to parse it again. The library waits for a request all the same: it
+        gets an empty one, and the headers of the handshake in `accept`.
+        """
+        self.transport, self.server, self.client = transport, request["server"], request["client"]
+        self.connections.add(self)
+        self.conn.receive_data(_EMPTY_REQUEST)
+        self.conn.events_received()
+        self.handshake_initiated = True
+        # Latin-1 keeps every byte (websockets, `Headers`).
+        read = Headers(
+            [
+                (name.decode(), value.decode("latin-1"))
+                for name, value in request["headers"]
+                if name in _HANDSHAKE_HEADERS
+            ]
+        )
+        self.response = self.conn.accept(Request(url.decode("ascii"), read, request["method"]))
+        if self.response.status_code != 101:
+            self._reject()
+            return
+        # See `_receive_unauthenticated`.
+        self.read_paused = True
+        self.transport.pause_reading()
+        self.scope = _scope_of(request, url, read.get_all("sec-websocket-protocol"))
+        self.queue.put_nowait({"type": "websocket.connect"})
+        task = self.loop.create_task(self.run_asgi())
+        task.add_done_callback(self.on_task_complete)
+        self.tasks.add(task)
+
+    def _reject(self) -> None:
+        """Send the response to a handshake that is not valid, and close."""
+        self.handshake_complete = self.close_sent = True
+        self.conn.send_response(self.response)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
 
     async def run_asgi(self) -> None:
         """Run the application with this protocol as its direct writer."""
@@ -149,18 +199,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse a read, unless an unauthenticated client has sent too much.
 
-        The first one is the whole handshake, which uvicorn's HTTP protocol has parsed and encodes again. A client that
-        sends frames before it has the response, which it must wait for (RFC 6455, 4.1), is disconnected.
+        A client that sends frames before it has the response, which it must wait for (RFC 6455, 4.1), is disconnected.
         """
-        if not self.handshake_initiated:
-            super().data_received(data)
-            if not self.handshake_initiated:
-                # The parser of websockets has stricter limits than llhttp. It records its error (`handshake_exc`), but
-                # makes no event of it: uvicorn would wait for one for ever.
-                message = "The handshake is not valid: it has a body, a line of more than 8 KiB, or too many headers."
-                self.transport.write(encode_refusal(invalid(message)))
-                self.transport.close()
-            return
         if not self.handshake_complete:
             self.transport.abort()
             return
@@ -220,22 +260,33 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Send a message; a close does not wait for a client that does not read."""
         if message["type"] == "websocket.close":
             self.writable.set()
+        if message["type"] == "websocket.accept" and not (self.disconnected or self.handshake_complete):
+            self._accept(message)
+            return
         await super().send(message)
-        if message["type"] == "websocket.accept":
-            # The handshake's headers are not used again. They are cleared, not released: the parser's generator refers
-            # to the request as well.
-            self.request.headers.clear()
-            self.response.headers.clear()
-        elif message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
             # uvicorn forgets it, and would log each refused handshake as a fault of the application.
             self.handshake_complete = True
 
-    def handle_connect(self, event: Request) -> None:
-        """Start the application for a handshake, and pause reading; see `_receive_unauthenticated`."""
-        super().handle_connect(event)
+    def _accept(self, message: WebSocketAcceptEvent) -> None:
+        """Send the response that opens the socket.
+
+        uvicorn would also format two addresses for a log line that is not written.
+        """
+        headers = self.response.headers
+        # The server's own date is among the default headers.
+        del headers["Date"]
+        for name, value in (*self.default_headers, *message.get("headers", ())):
+            headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        if subprotocol := message.get("subprotocol"):
+            headers["Sec-WebSocket-Protocol"] = subprotocol
         if not self.transport.is_closing():
-            self.read_paused = True
-            self.transport.pause_reading()
+            self.handshake_complete = True
+            self.conn.send_response(self.response)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.start_keepalive()
+        # They are not used again.
+        del self.response
 
     def handle_parser_exception(self) -> None:
         """Close the connection after a protocol error, and be disconnected for the application from now on.
@@ -277,18 +328,30 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         """Queue a complete message; close with 1007 if it is text that is not UTF-8 (RFC 6455, 8.1)."""
-        if self._discards_message:
-            self.frames, self._discards_message = [], False
+        frames, self.frames = self.frames, []
+        if self._discards_message or self.close_sent:
+            self._discards_message = False
             return
-        if self.curr_msg_data_type == "text" and not self.close_sent:
-            try:
-                b"".join(self.frames).decode()
-            except UnicodeDecodeError:
-                # uvicorn would log it with a traceback: a client could fill the log.
-                self.frames = []
-                self._fail(1007, "not UTF-8")
-                return
-        super().send_receive_event_to_app()
+        data = bytes(frames[0]) if len(frames) == 1 else b"".join(frames)
+        if self.curr_msg_data_type == "bytes":
+            self._deliver({"type": "websocket.receive", "bytes": data})
+            return
+        try:
+            self._deliver({"type": "websocket.receive", "text": data.decode()})
+        except UnicodeDecodeError:
+            # uvicorn would log it with a traceback: a client could fill the log.
+            self._fail(1007, "not UTF-8")
+
+    def _deliver(self, message: dict[str, object]) -> None:
+        """Queue a message, and pause reading until it is taken.
+
+        There is no pause for a message that is awaited: each would cost the loop two changes of what it polls.
+        """
+        is_awaited = self.queue.is_awaited and self._unauthenticated_bytes is None
+        self.queue.put_nowait(cast("ASGIReceiveEvent", message))
+        if not is_awaited and not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
 
     def _fail(self, code: int, reason: str) -> None:
         """Send a close frame and close at once, without reading on (RFC 6455, 7.1.7: fail the connection)."""
@@ -301,3 +364,33 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
+
+
+def has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Return True if a request has a body, by its headers (RFC 9112, 6.3)."""
+    for name, value in headers:
+        if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b" \t0")):
+            return True
+    return False
+
+
+def _scope_of(request: HTTPScope, url: bytes, subprotocols: Sequence[str]) -> WebSocketScope:
+    """Return the scope of a socket (ASGI, "WebSocket Connection Scope") for the request that opens it."""
+    raw_path, _, query_string = url.partition(b"?")
+    root_path = request["root_path"]
+    return {
+        "type": "websocket",
+        "asgi": {"version": request["asgi"]["version"], "spec_version": "2.4"},
+        "http_version": "1.1",
+        "scheme": "wss" if request["scheme"] == "https" else "ws",
+        "server": request["server"],
+        "client": request["client"],
+        "root_path": root_path,
+        "path": root_path + unquote(raw_path.decode("ascii")),
+        "raw_path": root_path.encode("ascii") + raw_path,
+        "query_string": query_string,
+        "headers": request["headers"],
+        "subprotocols": [token.strip() for value in subprotocols for token in value.split(",")],
+        "state": request["state"],
+        "extensions": {"websocket.http.response": {}},
+    }

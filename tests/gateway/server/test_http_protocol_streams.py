@@ -143,7 +143,7 @@ async def test_a_request_during_a_stream_ends_the_connection(served: Served) -> 
 
 @pytest.mark.parametrize(
     "more",
-    [["Content-Length: 2", "", "{}"], ["X: " + "x" * 9000, "", ""], [*(f"X-{n}: 1" for n in range(130)), "", ""]],
+    [["Content-Length: 2", "", "{}"], [*(f"X-{n}: 1" for n in range(130)), "", ""]],
 )
 async def test_a_handshake_that_is_not_valid_is_refused_and_closed(served: Served, more: list[str]) -> None:
     async with connected(served) as (reader, writer):

@@ -13,11 +13,16 @@ async def test_frames_before_the_response_to_the_handshake_abort_the_connection(
 
 @pytest.mark.parametrize(
     ("header", "status"),
-    [(b"Cookie: " + b"x" * 9000, b"400"), (b"\r\n".join([b"X: y"] * 200), b"431")],
+    [(b"Content-Length: 2", b"400"), (b"Upgrade: websocket", b"426"), (b"\r\n".join([b"X: y"] * 200), b"431")],
 )
 async def test_a_handshake_that_is_not_valid_gets_a_response(header: bytes, status: bytes) -> None:
     _, written = await sent(HANDSHAKE.removesuffix(b"\r\n") + header + b"\r\n\r\n")
     assert written.startswith(b"HTTP/1.1 " + status)
+
+
+async def test_a_handshake_may_have_large_cookies() -> None:
+    _, written = await sent(HANDSHAKE.removesuffix(b"\r\n") + b"Cookie: " + b"x" * 9000 + b"\r\n\r\n")
+    assert written.startswith(b"HTTP/1.1 101")
 
 
 async def test_text_that_is_not_utf8_after_the_close_is_ignored() -> None:

@@ -13,7 +13,7 @@ from gateway.api.middleware.auth import check_origin
 from gateway.api.responses import refusal_response
 from gateway.api.services import Services
 from gateway.api.streams import claim_stream, enter_stream
-from gateway.asgi import MessageReader, Writer, defer
+from gateway.asgi import Writer, defer, message_reader
 from gateway.dialects.ai_sdk.dialect import PATH
 from gateway.dialects.base import Dialect
 from gateway.protocol.errors import CODES, Refused, invalid
@@ -80,8 +80,8 @@ class AiSdkConnection(ProjectedConnection):
             reservation.release()
 
     def _limit_messages(self, writer: Writer, reservation: PromptReservation) -> None:
-        if isinstance(writer, MessageReader):
-            writer.limit_messages(self._services.max_body_bytes, reservation)
+        if (reader := message_reader(writer)) is not None:
+            reader.limit_messages(self._services.max_body_bytes, reservation)
 
     def _max_hello_bytes(self) -> int:
         return self._services.max_body_bytes
