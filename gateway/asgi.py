@@ -73,7 +73,7 @@ def direct_writer(scope: Scope) -> Writer | None:
 
 def message_reader(writer: Writer) -> MessageReader | None:
     """Return a direct writer that also bounds what it receives as such; None if it does not."""
-    # Not by `isinstance`, which reads the members of a protocol anew each time.
+    # Not by `isinstance`, which reads the members of a protocol each time.
     return cast("MessageReader", writer) if hasattr(writer, "limit_messages") else None
 
 

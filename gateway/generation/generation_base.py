@@ -16,6 +16,7 @@ from gateway.generation.source import UNKNOWN_SOURCE, StartSource
 from gateway.generation.state import TRANSITIONS, State, Trigger
 from gateway.generation.timing import Timing
 from gateway.protocol.commands import JsonObject, StartRequest
+from gateway.protocol.encoding import encode_kept
 from gateway.protocol.events import (
     Accepted,
     Event,
@@ -106,8 +107,8 @@ class GenerationBase:
             return
         # Encoded, for the reason that `Prompt` gives.
         self.prompt, self.coalesce_ms = Prompt(request.messages), request.options.coalesce_ms
-        self._options, self._metadata = orjson.dumps(request.options.for_provider()), orjson.dumps(request.metadata)
-        self._verbatim = b"" if verbatim is None else orjson.dumps(verbatim)
+        self._options, self._metadata = encode_kept(request.options.for_provider()), encode_kept(request.metadata)
+        self._verbatim = b"" if verbatim is None else encode_kept(verbatim)
         self.log.append(Accepted(self.id, self.request_id, self.model))
 
     # Queries.

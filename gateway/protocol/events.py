@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias, final
 
 import orjson
 
+from gateway.protocol.encoding import encode_kept
+
 if TYPE_CHECKING:
     JsonValue: TypeAlias = dict[str, "JsonValue"] | list["JsonValue"] | str | int | float | bool | None
 else:
@@ -301,7 +303,7 @@ def encode(event: Event) -> bytes:
         fields = orjson.dumps({"from": event.from_seq, "to": event.to_seq, "text": event.text})
     elif isinstance(event, Part):
         # In one step: an image is large, and each step would copy it.
-        return orjson.dumps({"type": event.type, "kind": event.kind, **event.fields})
+        return encode_kept({"type": event.type, "kind": event.kind, **event.fields})
     elif isinstance(event, ToolCall) and event.signature is None:
         fields = orjson.dumps(event).removesuffix(_NO_SIGNATURE) + b"}"
     else:

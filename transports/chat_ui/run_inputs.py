@@ -8,6 +8,7 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
+from gateway.protocol.encoding import encode_kept
 from gateway.replicas.values.value_renewal import keep_seconds
 from gateway.security.principals import Principal
 from gateway.store.errors import StoreError
@@ -39,7 +40,7 @@ class RunInputs:
         if generation_id in self._encoded:
             return b""
         kept: dict[str, JsonValue] = {name: body[name] for name in _KEPT if name in body}
-        encoded = self._encoded[generation_id] = orjson.dumps(kept)
+        encoded = self._encoded[generation_id] = encode_kept(kept)
         self.size += len(encoded)
         if self.size > self._max_bytes:
             self._make_room()

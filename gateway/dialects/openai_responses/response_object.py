@@ -9,6 +9,7 @@ from gateway.dialects.base import ResponseIdentity
 from gateway.dialects.openai_responses.ids import response_id
 from gateway.dialects.openai_responses.usage import usage_object
 from gateway.protocol.commands import JsonObject
+from gateway.protocol.encoding import encode_kept
 from gateway.protocol.events import Usage
 
 Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
@@ -51,7 +52,7 @@ class ResponseObject:
         self._created, self._model = identity.created, identity.model
         tier = body.get("service_tier")
         self._service_tier = tier if isinstance(tier, str) and tier != "auto" else "default"
-        self._echo = orjson.dumps(_echo(body))
+        self._echo = encode_kept(_echo(body))
 
     def encode(
         self,

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
-
 from gateway.api.model_api.responses.lookup import Asker, Lookup
 from gateway.api.model_api.responses.replay import output_items
 from gateway.api.model_api.responses.store import Conversation, Items, StoredResponse, decode
@@ -18,6 +16,7 @@ from gateway.dialects.openai_responses.request import parse_call
 from gateway.dialects.openai_responses.tool_names import tool_items
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import JsonObject
+from gateway.protocol.encoding import encode_kept
 from gateway.protocol.errors import Refused, invalid
 
 MAX_SEARCHED: Final = 100
@@ -53,7 +52,7 @@ class ResponseStart(DialectStart):
         body = {**self.call.body, "input": tool_items(whole)}
         scope = None if self.store else asker.scope
         return StoredResponse(
-            *(response_id, asker.owner, orjson.dumps(body), self.input, created, model, generation), scope
+            *(response_id, asker.owner, encode_kept(body), self.input, created, model, generation), scope
         )
 
 
