@@ -69,7 +69,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="REVISION",
         help="measure the gateway of this revision (or checkout) in turns with this one",
     )
-    parser.add_argument("--minutes", type=float, help="start no run after this time (default 25; with --against 50)")
+    parser.add_argument("--minutes", type=float, help="start no run after this time (default 30; with --against 60)")
     parser.add_argument("--quick", action="store_true", help="run small loads that only look for faults")
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE", help="default %(default)s")
     parser.add_argument(
@@ -95,7 +95,7 @@ def _measure(
     description = machine()
     with progress(console, len(ordered)) as on_start:
         rows = run(
-            ordered, on_start, started + 60 * (options.minutes or (50 if options.against else 25)), quick=options.quick
+            ordered, on_start, started + 60 * (options.minutes or (60 if options.against else 30)), quick=options.quick
         )
     runs = max((turn.run + 1 for turn in ordered), default=0)
     return Results(taken, description, versions(), runs, time.monotonic() - started, rows, skipped)
