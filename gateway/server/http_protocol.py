@@ -81,6 +81,7 @@ class HttpProtocol(HttpToolsProtocol):
         "_deadline",
         "_framing_bytes",
         "_head_bytes",
+        "_needs_deadline",
         "_on_disconnect",
         "_on_drain",
         "_read_body_bytes",
@@ -120,6 +121,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._framing_bytes = 0
         """Bytes read since the head, less what the body's size allows."""
         self._deadline: RestartableTimer | None = None
+        self._needs_deadline = False
+        """A request has begun in the read that is being parsed, and has no timeout yet."""
         self._on_drain: Callable[[], None] | None = None
         self._on_disconnect: Callable[[], None] | None = None
 
@@ -228,13 +231,14 @@ class HttpProtocol(HttpToolsProtocol):
             else:
                 idle.cancel()
         self._check_size(len(data))
+        if self._needs_deadline:
+            self._start_deadline()
 
     def on_message_begin(self) -> None:
         """Start to count a head, and its timeout."""
         # The first head's timeout runs since `connection_made`. None is started during a stream, because it would abort
-        # that stream: `on_response_complete` starts it.
-        if self._deadline is None and self._on_disconnect is None:
-            self._start_deadline()
+        # that stream: `on_response_complete` starts it. Most requests come in one read, and need none.
+        self._needs_deadline = self._deadline is None and self._on_disconnect is None
         # After an early response, the read may begin with the rest of the body before.
         self._head_bytes = -self._read_body_bytes
         super().on_message_begin()
@@ -381,6 +385,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = _CLOCK.after_reading(super().timeout_keep_alive_handler)  # type: ignore[assignment]
 
     def _start_deadline(self) -> None:
+        self._needs_deadline = False
         self._deadline = RestartableTimer(_CLOCK)
         self._deadline.start_limit(HEAD_TIMEOUT, self._on_deadline)
 
@@ -398,6 +403,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._deadline.start_limit(REQUEST_TIMEOUT - HEAD_TIMEOUT, self.transport.abort)
 
     def _cancel_deadline(self) -> None:
+        self._needs_deadline = False
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
