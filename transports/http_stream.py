@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from starlette.requests import HTTPConnection
@@ -163,4 +164,10 @@ class StreamedResponse:
 
 
 def _encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    return [(_encode_name(name), value.encode("latin-1")) for name, value in headers.items()]
+
+
+@lru_cache(maxsize=64)
+def _encode_name(name: str) -> bytes:
+    """Return the name of a header in lower case. The gateway knows all of them, and they are few."""
+    return name.lower().encode("latin-1")

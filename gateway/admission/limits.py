@@ -61,7 +61,7 @@ class KeyedCounter:
 
     def add(self, key: str) -> None:
         """Increment a counter."""
-        self._counts[key] = self[key] + 1
+        self._counts[key] = self._counts.get(key, 0) + 1
 
     def remove(self, key: str) -> None:
         """Decrement a counter."""

@@ -72,8 +72,7 @@ class PromptReservation:
             Refused: `rate_limit`: it is more than the client's share; `queue_full`: more than there is for all. What
                 was reserved before stays reserved.
         """
-        if size > 0:
-            self._memory.check(self._client, self._max_bytes, size)
+        self.check(size)
         self._memory.add(self._client, size)
         self.size += size
 

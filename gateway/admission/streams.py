@@ -56,7 +56,8 @@ class Streams:
             return
         if not self.clients.has_room(client, max_streams):
             raise _too_many(f"You read {max_streams} streams already")
-        self._disclaim(stream)
+        if stream.client:
+            self._disclaim(stream)
         self.clients.add(client)
         stream.client = client
         if max_streams and self.on_change is not None:
@@ -64,17 +65,17 @@ class Streams:
 
     def release(self, stream: "Stream") -> None:
         """Uncount a stream; see `Stream.release`."""
-        self._disclaim(stream)
+        if stream.client:
+            self._disclaim(stream)
         self.addresses.remove(stream.address)
         self.open -= 1
         if self.on_change is not None:
             self.on_change(self.addresses, stream.address)
 
     def _disclaim(self, stream: "Stream") -> None:
-        if stream.client:
-            self.clients.remove(stream.client)
-            if self.on_change is not None:
-                self.on_change(self.clients, stream.client)
+        self.clients.remove(stream.client)
+        if self.on_change is not None:
+            self.on_change(self.clients, stream.client)
 
 
 @dataclass(eq=False, slots=True)

@@ -1,6 +1,7 @@
 """By what a request starts a generation."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 from starlette.requests import HTTPConnection
@@ -26,5 +27,11 @@ def source_of(headers: Mapping[str, str], transport: str, dialect: str) -> Start
     """
     traceparent, tracestate = headers.get("traceparent", ""), headers.get("tracestate", "")
     if not traceparent or len(traceparent) > MAX_TRACE_LENGTH:
-        return StartSource(transport, dialect)
+        return _untraced(transport, dialect)
     return StartSource(transport, dialect, traceparent, tracestate if len(tracestate) <= MAX_TRACE_LENGTH else "")
+
+
+@cache
+def _untraced(transport: str, dialect: str) -> StartSource:
+    """Return the source of most starts: there are as many as transports and dialects."""
+    return StartSource(transport, dialect)

@@ -189,9 +189,10 @@ def text_of(message: Message) -> str:
 
 def unknown_part(message: Message) -> int | None:
     """Return the index of the first content part of a type that is not known here, or None."""
-    parts = message.content if isinstance(message.content, list) else ()
-    types = (part.get("type") for part in parts)
-    return next((at for at, kind in enumerate(types) if kind is not None and kind not in _PART_TYPES), None)
+    for at, part in enumerate(message.content if isinstance(message.content, list) else ()):
+        if (kind := part.get("type")) is not None and kind not in _PART_TYPES:
+            return at
+    return None
 
 
 def _type_of(message: Message, at: int) -> str:
