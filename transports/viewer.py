@@ -9,6 +9,7 @@ from gateway.api.services import Services
 from gateway.clock import RestartableTimer
 from gateway.generation.event_log import Entry, EventLog, merge
 from gateway.generation.generation import Generation
+from gateway.generation.log_entries import join_text
 from gateway.protocol.events import Chunk, Part, Reasoning, Verbatim
 from gateway.protocol.position import not_reached
 from transports.coalescing import CoalescedListener, Coalescer, chosen_ms
@@ -302,6 +303,8 @@ class Viewer:
                 frames = [frame(log.generation_id, entry)]
             if frames == [b""]:
                 frames = []
+        elif cursor.coalesce_ms and cursor.framing and (joined := join_text(entries)) is not None:
+            frames = [self._connection.frame(log.generation_id, joined)]
         else:
             joins = cursor.coalesce_ms > 0 or len(entries) > MAX_SINGLE_ENTRIES
             with_ends = not cursor.framing

@@ -109,6 +109,23 @@ def merge(entries: Iterable[Entry], *, with_ends: bool = False) -> Iterator[Entr
         yield _join(pending, with_ends=with_ends)
 
 
+def join_text(entries: Sequence[Entry]) -> Entry | None:
+    """Return text of one kind as one entry, as `merge` yields it; None if it is something else, or too long for one.
+
+    The short way for each write to a viewer whose text is coalesced: most often, nothing but text waits for it.
+    """
+    kind = entries[-1].kind
+    head = TEXT_HEADS.get(kind)
+    if head is None:
+        return None
+    begin = len(head)
+    texts = [entry.data[begin:-2] for entry in entries if entry.kind is kind and entry.verbatim is None]
+    if len(texts) != len(entries):
+        return None
+    data = b'%b%b"}' % (head, b"".join(texts))
+    return None if len(data) > MERGED_BYTES else Entry(entries[0].first, entries[-1].last, kind, data)
+
+
 def _join(entries: Sequence[Entry], *, with_ends: bool) -> Entry:
     """Return one entry for several with an equal head."""
     if len(entries) == 1:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.generation.event_log import Entry, EventLog, merge
+from gateway.generation.log_entries import join_text
 from gateway.protocol.events import (
     Accepted,
     Chunk,
@@ -119,6 +120,8 @@ def test_a_batch_is_read_like_single_events(
     for after in range(log.last + 1):
         entries = log.since(after)
         assert read(list(entries)) == read(list(merge(entries))) == expected_rest(one_by_one, after)
+        if len(entries) > 1 and (joined := join_text(entries)) is not None:
+            assert [joined] == list(merge(entries))
         assert [entry.first for entry in entries] == [after + 1, *(entry.last + 1 for entry in entries)][: len(entries)]
         # With the ends of the joined events, each of them can be had again.
         assert separate(list(merge(entries, with_ends=True))) == separate(list(entries)) == lengths(one_by_one[after:])
