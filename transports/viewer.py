@@ -234,35 +234,33 @@ class Viewer:
 
     def _on_append(self, cursor: _Cursor) -> None:
         """Write what was appended. This runs for each chunk: most often one text event, and nothing waits before it."""
-        log = cursor.log
-        entry = log.entries[-1]
-        kind = entry.kind
-        if not self._writable or entry.first != cursor.seq + 1 or not (kind is Chunk or kind is Reasoning):
+        if not self._writable:
             self._pending[cursor] = None
-            if self._writable:
-                self._flush()
             return
+        log, connection, seq = cursor.log, self._connection, cursor.seq
+        shared = log.frames.get(connection.framing) if log.is_shared else None
         try:
-            if log.is_shared and self._connection.framing:
-                frame = self._shared_frame(log, entry)
+            if shared is not None and shared[0] == seq and shared[1] == log.last and not log.ended:
+                # A viewer at the same position has made them.
+                frames = shared[2]
             else:
-                frame = self._connection.frame(log.generation_id, entry)
-            cursor.seq = entry.last
-            if frame:
-                self.sent_bytes += len(frame)
-                self._writable = self._connection.write((frame,))
+                entry = log.entries[-1]
+                kind = entry.kind
+                if entry.first != seq + 1 or not (kind is Chunk or kind is Reasoning):
+                    self._pending[cursor] = None
+                    self._flush()
+                    return
+                frame = connection.frame(log.generation_id, entry)
+                frames = [frame] if frame else []
+                if log.is_shared and connection.framing:
+                    log.frames[connection.framing] = (seq, entry.last, frames)
+            cursor.seq = log.last
+            if frames:
+                self.sent_bytes += len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
+                self._writable = connection.write(frames)
                 self._last_write = log.written_at = self._clock.now()
         except Exception as error:  # noqa: BLE001 - as in `_flush`
             self.fail(error)
-
-    def _shared_frame(self, log: EventLog, entry: Entry) -> bytes:
-        """Return the frame of the newest entry, which viewers side by side share: one of them makes it."""
-        framing = self._connection.framing
-        cached = log.frames.get(framing)
-        if cached is None or cached[0] != entry.first - 1 or cached[1] != entry.last:
-            frames = [self._connection.frame(log.generation_id, entry)]
-            cached = log.frames[framing] = (entry.first - 1, entry.last, frames)
-        return cached[2][0]
 
     def _write(self, cursor: _Cursor) -> None:
         log = cursor.log

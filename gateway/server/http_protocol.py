@@ -65,8 +65,23 @@ EMPTY_PIPELINE: deque[tuple[RequestResponseCycle, ASGI3Application]] = deque()
 """Pipeline of every connection: requests are never queued (see `HttpProtocol`), so all share one empty deque."""
 
 
+class NewestChunk:
+    """The chunk that was written last, for all connections of a server.
+
+    Viewers side by side write the same frames one after another: these are encoded once.
+    """
+
+    __slots__ = ("data", "frames")
+
+    def __init__(self) -> None:
+        self.frames: Sequence[bytes] = ()
+        self.data = b""
+
+
 class HttpProtocol(HttpToolsProtocol):
     """HTTP/1.1 with limits on request heads, time limits for requests, and no pipelining; `connections` counts them.
+
+    `newest_chunk` is shared by all connections of a server.
 
     A request that arrives during the response to another ends the connection; a client that pipelines should then
     retry what was not answered (RFC 9112, 9.3.2). uvicorn queues such a request and stops reading, so that a disconnect
@@ -82,6 +97,7 @@ class HttpProtocol(HttpToolsProtocol):
         "_framing_bytes",
         "_head_bytes",
         "_needs_deadline",
+        "_newest_chunk",
         "_on_disconnect",
         "_on_drain",
         "_read_body_bytes",
@@ -106,9 +122,11 @@ class HttpProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         connections: Connections | None = None,
+        newest_chunk: NewestChunk | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._connection_counter = connections
+        self._newest_chunk = NewestChunk() if newest_chunk is None else newest_chunk
         self._connection_slot: Connection | None = None
         self._head_bytes: int | None = None
         """Bytes read of a head that is not complete; None outside of a head."""
@@ -157,14 +175,17 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             # Not a slow client, for which False would stand: the connection is ending, and `on_disconnect` follows.
             return True
-        body = frames[0] if len(frames) == 1 else b""
-        size = len(body) or sum(map(len, frames))
-        if size > MAX_COPIED_BYTES:
-            # A large part is not copied for each viewer: while it is written, all hold the same bytes.
-            self.transport.writelines((b"%x\r\n" % size, *frames, b"\r\n"))
-        else:
-            # One write and one bytes object: the transport tries to send at once, so that each write is a system call.
-            self.transport.write(b"%x\r\n%b\r\n" % (size, body or b"".join(frames)))
+        newest = self._newest_chunk
+        if frames is not newest.frames:
+            body = frames[0] if len(frames) == 1 else b""
+            size = len(body) or sum(map(len, frames))
+            if size > MAX_COPIED_BYTES:
+                # A large part is not copied for each viewer: while it is written, all hold the same bytes.
+                self.transport.writelines((b"%x\r\n" % size, *frames, b"\r\n"))
+                return not self.flow.write_paused
+            newest.frames, newest.data = frames, b"%x\r\n%b\r\n" % (size, body or b"".join(frames))
+        # One write and one bytes object: the transport tries to send at once, so that each write is a system call.
+        self.transport.write(newest.data)
         return not self.flow.write_paused
 
     def unsent_bytes(self) -> int:

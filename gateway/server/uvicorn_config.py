@@ -14,7 +14,7 @@ from gateway.admission.limits import AddressLimit
 from gateway.config import Settings
 from gateway.net.addresses import Networks
 from gateway.server.fd_limit import connection_limit, raise_fd_limit
-from gateway.server.http_protocol import HttpProtocol
+from gateway.server.http_protocol import HttpProtocol, NewestChunk
 from gateway.server.large_blocks import return_large_blocks
 from gateway.server.websocket_protocol import WebSocketProtocol
 
@@ -47,7 +47,7 @@ def server_config(settings: Settings, app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         # uvicorn calls it to make a protocol, so it need not be a class.
-        http=partial(HttpProtocol, connections=connections),  # type: ignore[arg-type]
+        http=partial(HttpProtocol, connections=connections, newest_chunk=NewestChunk()),  # type: ignore[arg-type]
         ws=WebSocketProtocol,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         # Compressing small frames costs more than it saves, and some 100 KB of window per socket.
