@@ -161,7 +161,7 @@ class Viewer:
         for cursor in self._cursors.values():
             if cursor.on_append is None:
                 cursor.on_append = self._listener(cursor)
-                cursor.log.subscribe(cursor.on_append)
+                cursor.log.subscribe(cursor.on_append, self._clock.call_later)
                 self._pending[cursor] = None
         if self._writable:
             self._flush()
@@ -238,7 +238,7 @@ class Viewer:
             self._pending[cursor] = None
             return
         log, connection, seq = cursor.log, self._connection, cursor.seq
-        shared = log.frames.get(connection.framing) if log.is_shared else None
+        shared = log.frames.get(cursor.framing) if log.is_shared else None
         try:
             if shared is not None and shared[0] == seq and shared[1] == log.last and not log.ended:
                 # A viewer at the same position has made them.
@@ -252,8 +252,8 @@ class Viewer:
                     return
                 frame = connection.frame(log.generation_id, entry)
                 frames = [frame] if frame else []
-                if log.is_shared and connection.framing:
-                    log.frames[connection.framing] = (seq, entry.last, frames)
+                if log.is_shared and cursor.framing:
+                    log.frames[cursor.framing] = (seq, entry.last, frames)
             cursor.seq = log.last
             if frames:
                 self.sent_bytes += len(frames[0]) if len(frames) == 1 else sum(map(len, frames))

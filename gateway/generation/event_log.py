@@ -10,6 +10,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Final
 
+from gateway.generation.fan_out import SLICE, FanOut
 from gateway.generation.log_entries import MERGED_BYTES, Entry, before, merge, split
 from gateway.protocol.events import (
     TERMINAL,
@@ -72,6 +73,8 @@ class EventLog:
         self._gaps: list[tuple[int, int]] = []
         """First and last of the numbers that no event has, because an owner was lost."""
         self._listeners: dict[Callable[[], None], None] = {}
+        self._fan_out: FanOut | None = None
+        """Calls the readers since there are many."""
         self._held: list[tuple[Event | TextBatch | None, bytes | None]] | None = None
         """What was appended while the log is held."""
         self.is_closed = False
@@ -126,6 +129,9 @@ class EventLog:
             self._shorten()
         if self.on_append is not None:
             self.on_append()
+        if self._fan_out is not None:
+            self._fan_out.call(self._listeners)
+            return
         for listener in tuple(self._listeners):
             listener()
 
@@ -226,6 +232,9 @@ class EventLog:
                 self.on_end()
         elif self.on_append is not None:
             self.on_append()
+        if self._fan_out is not None:
+            self._fan_out.call(self._listeners)
+            return
         # A copy: a reader that reaches the end unsubscribes while it is called.
         for listener in tuple(self._listeners):
             listener()
@@ -273,14 +282,23 @@ class EventLog:
                 break
         return "".join(reversed(pieces))
 
-    def subscribe(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after each append, until it is unsubscribed."""
+    def subscribe(
+        self, listener: Callable[[], None], call_later: Callable[[float, Callable[[], None]], object] | None = None
+    ) -> None:
+        """Call `listener` after each append, until it is unsubscribed.
+
+        With `call_later`, that of a clock, it may be called a little later if there are many others (`FanOut`).
+        """
         self._listeners[listener] = None
         self.is_shared = len(self._listeners) > 1
+        if call_later is not None and self._fan_out is None and len(self._listeners) > SLICE:
+            self._fan_out = FanOut(call_later)
 
     def unsubscribe(self, listener: Callable[[], None]) -> None:
         """Remove a listener; an unknown one is ignored."""
         self._listeners.pop(listener, None)
+        if self._fan_out is not None:
+            self._fan_out.drop(listener)
         self.is_shared = len(self._listeners) > 1
         if not self._listeners:
             self.part_frames.clear()
