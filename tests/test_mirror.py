@@ -70,6 +70,7 @@ EXCEPTIONS: Final = {
     "gateway/pipeline/hub_base.py": ("the parts of a hub", "tests/gateway/pipeline/test_hub.py"),
     "gateway/pipeline/hub_starts.py": ("starts generations", "tests/gateway/pipeline/test_hub.py"),
     "gateway/pipeline/mirrors.py": ("counts viewers", "tests/gateway/replicas/logs/test_mirror_reader.py"),
+    "gateway/protocol/credentials.py": (DATA, "tests/gateway/config/test_load.py"),
     "gateway/protocol/event_decoder.py": ("the client calls it", "tests/gateway/client/test_event_decoder.py"),
     "gateway/replicas/logs/facts.py": (DATA, "tests/gateway/replicas/test_replica.py"),
     "gateway/replicas/messaging/messages.py": (DATA, "tests/gateway/replicas/messaging/test_messenger.py"),

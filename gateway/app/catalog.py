@@ -141,7 +141,7 @@ def build(settings: Settings, *, upstream: Upstream | None = None, previous: Cat
 def _build_single(settings: Settings, builder: "CatalogBuilder", upstream: Upstream | None) -> ModelRegistry:
     """Build the registry of a gateway with a single upstream: the listed models, or any model if none is listed."""
     is_simulated = upstream is None and settings.upstream is None
-    policy = builder.build_policy(ModelTable())
+    policy = builder.build_policy(ModelTable.model_construct())
     if upstream is None:
         target = builder.build_target(builder.default_spec("", single_provider(settings), policy.limits))
     else:

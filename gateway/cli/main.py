@@ -96,10 +96,18 @@ class _SubcommandParser(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         """Add the arguments of the subcommand, then parse."""
         if self._module is not None:
-            subcommand, self._module = cast("Subcommand", import_module(self._module)), None
+            subcommand, self._module = _load(self._module), None
             subcommand.add_arguments(self)
             self.set_defaults(subcommand=subcommand)
         return super().parse_known_args(args, namespace)
+
+
+def _load(module: str) -> Subcommand:
+    # Imported only now, as `--version` needs none of its modules.
+    from gateway.net.certificates import deferred_certificates  # noqa: PLC0415
+
+    with deferred_certificates():
+        return cast("Subcommand", import_module(module))
 
 
 class _PrintVersion(argparse.Action):

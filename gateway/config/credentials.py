@@ -43,7 +43,7 @@ def add_provider_keys(settings: Settings, environment: Mapping[str, str]) -> tup
     tables: dict[str, ProviderTable] = {}
     problems: list[Problem] = []
     for name, path in _provider_paths(settings).items():
-        tables[name] = settings.providers.get(name) or ProviderTable()
+        tables[name] = settings.providers.get(name) or ProviderTable.model_construct()
         variable = resolve_provider(settings, name).key_variable
         if variable is None:
             continue

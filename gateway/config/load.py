@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from pydantic import ValidationError
 
@@ -11,12 +10,10 @@ from gateway.config.errors import to_problem
 from gateway.config.files import FILE_VARIABLE, resolve_paths
 from gateway.config.settings import NAMED_TABLES, PLAIN_SETTINGS, VARIABLE_PREFIX, Settings, variable_name
 from gateway.config.validate import cross_check
+from gateway.protocol.credentials import TOKEN_VARIABLE
 from gateway.toml import problems
 from gateway.toml.document import Document, read
 from gateway.toml.problems import MAX_SHOWN, Problem, as_error
-
-TOKEN_VARIABLE: Final = f"{VARIABLE_PREFIX}TOKEN"
-"""Environment variable with the credential that `dualstream chat` sends to the gateway."""
 
 
 def load(options: Mapping[str, object], environment: Mapping[str, str], file: Path | None = None) -> Settings:

@@ -46,7 +46,7 @@ def preset_name(name: str, table: ProviderTable | None) -> PresetName | None:
 
 def resolve_provider(settings: Settings, name: str) -> Provider:
     """Return the provider of that name, which is that of a table or of a preset."""
-    table = settings.providers.get(name) or ProviderTable()
+    table = settings.providers.get(name) or ProviderTable.model_construct()
     known_preset = preset_name(name, table)
     preset = PRESETS[known_preset] if known_preset else NO_PRESET
     base_url = preset.base_url if table.base_url is None else str(table.base_url)

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 
 from gateway.app.catalog import build
 from gateway.app.factory import create_app, load_dialects
-from gateway.cli.chat import ChatSettings
+from gateway.cli.chat.settings import ChatSettings
 from gateway.cli.configuration_report import report, warnings
 from gateway.client import Client
 from gateway.config import ConfigurationError, Settings, load

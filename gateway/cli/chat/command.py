@@ -3,9 +3,11 @@
 import argparse
 import asyncio
 import os
+import sys
 
-from gateway.cli.chat import ChatSettings, chat
-from gateway.config import TOKEN_VARIABLE
+from gateway.cli.chat.plain import chat_plainly
+from gateway.cli.chat.settings import ChatSettings
+from gateway.protocol.credentials import TOKEN_VARIABLE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,4 +33,14 @@ def run(options: argparse.Namespace) -> int:
         prompt=options.prompt,
         token=os.environ.get(TOKEN_VARIABLE),
     )
-    return asyncio.run(chat(settings))
+    return asyncio.run(_chat(settings))
+
+
+async def _chat(settings: ChatSettings) -> int:
+    """Run a chat until the user quits. Return the exit code: 0, 1 after an error, 130 after an interrupt."""
+    if settings.prompt is None and sys.stdin.isatty() and sys.stdout.isatty():
+        # Only in a terminal: the library of the screen is the larger half of what a chat loads.
+        from gateway.cli.chat.screen import chat_on_screen  # noqa: PLC0415
+
+        return await chat_on_screen(settings)
+    return await chat_plainly(settings, sys.stdin, sys.stdout, sys.stderr)

@@ -18,7 +18,7 @@ from gateway.cli.top.board import Board, JsonMap, as_json
 from gateway.cli.top.feed import ConsoleFeed
 from gateway.cli.top.screen import render
 from gateway.client.frames import ConnectionLost
-from gateway.config import TOKEN_VARIABLE
+from gateway.protocol.credentials import TOKEN_VARIABLE
 from gateway.protocol.errors import Code, GatewayError, Refused
 
 if sys.platform != "win32":

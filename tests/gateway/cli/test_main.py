@@ -8,7 +8,8 @@ import pytest
 
 from gateway.cli.main import BENCHMARKS, SUBCOMMANDS, main
 
-HEAVY = ("aiohttp", "asyncio", "pydantic", "starlette", "uvicorn", "gateway.app", "gateway.config", "transports")
+SERVER = ("pydantic", "starlette", "uvicorn", "gateway.app", "gateway.config", "transports")
+HEAVY = ("aiohttp", "asyncio", *SERVER)
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["bench", "--help"]])
@@ -25,6 +26,22 @@ def test_no_subcommand_is_imported_before_it_is_called(arguments: list[str]) -> 
     assert done.stdout.startswith(("dualstream ", "usage: dualstream"))
     assert "gateway.cli.main" in done.stderr.split()
     assert not {module for module in done.stderr.split() if module.startswith(HEAVY)}
+
+
+@pytest.mark.parametrize("command", ["chat", "top"])
+def test_a_client_loads_nothing_of_the_server(command: str) -> None:
+    script = (
+        "import sys\n"
+        "from gateway.cli.main import main\n"
+        "try:\n"
+        f"    main([{command!r}, '--help'])\n"
+        "finally:\n"
+        "    print(*sys.modules, file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    server = (*SERVER, "prompt_toolkit")
+    assert "gateway.client" in done.stderr.split()
+    assert not {module for module in done.stderr.split() if module.startswith(server)}
 
 
 @pytest.mark.parametrize("name", SUBCOMMANDS)

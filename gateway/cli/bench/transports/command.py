@@ -37,7 +37,7 @@ from gateway.cli.bench.transports.sample import Failure, Sample
 from gateway.client import AsyncClient, TransportName
 from gateway.client.client import CONNECTORS
 from gateway.client.http_session import HttpSettings, basic_authorization
-from gateway.config import TOKEN_VARIABLE
+from gateway.protocol.credentials import TOKEN_VARIABLE
 from gateway.protocol.errors import Refused
 
 WRITERS: Final[Writers[Results]] = {"json": to_json, "html": page}
