@@ -1,7 +1,6 @@
 """What a gateway needs beside the events to serve a generation of another one, or to continue it. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from pydantic import TypeAdapter
@@ -43,8 +42,9 @@ class GenerationDetails:
     leading_messages: int = 0
     coalesce_ms: int | None = None
     metadata: str = "{}"
-    attempts: Sequence[Attempt] = ()
-    notes: Sequence[Feedback] = ()
+    # Lists, which pydantic encodes without a call of Python; it has one for each Sequence.
+    attempts: list[Attempt] = field(default_factory=list)
+    notes: list[Feedback] = field(default_factory=list)
     """All feedback: what comes after the end is in no event."""
     failed_param: str | None = None
     failed_api_code: str | None = None

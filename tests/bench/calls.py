@@ -31,11 +31,16 @@ SECONDS: Final = 30.0
 
 TRANSPORTS: Final = ("sse", "websocket", "chat")
 """Our own protocol over each transport, and chat completions."""
+
+PROJECTED: Final = ("messages", "responses", "ai-sdk", "ag-ui")
+"""Other protocols, into which each chunk of the provider is translated."""
+
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 _EVENT: Final = (
     b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"%b"}}]}\n\n'
 )
 _END: Final = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+_ENDS: Final = (b'"complete"', b"[DONE]", b"message_stop", b"response.completed", b"RUN_FINISHED")
 
 
 class Meter(Protocol):
@@ -124,7 +129,7 @@ class _Exchange:
                     data = data[-200:] + received
                 self._counter.on_chunk(number)
                 self._received.release()
-            while b'"complete"' not in data and b"[DONE]" not in data:
+            while not any(end in data for end in _ENDS):
                 data = data[-200:] + connection.recv(1 << 16)
 
 
@@ -134,6 +139,25 @@ def sse_start() -> bytes:
 
 def chat_start() -> bytes:
     return _post(b"/v1/chat/completions", b'{"stream":true,"messages":[{"role":"user","content":"x"}]}')
+
+
+def _messages_start() -> bytes:
+    body = b'{"model":"m","max_tokens":9999,"stream":true,"messages":[{"role":"user","content":"x"}]}'
+    return _post(b"/v1/messages", body)
+
+
+def _responses_start() -> bytes:
+    return _post(b"/v1/responses", b'{"stream":true,"store":false,"input":"x"}')
+
+
+def _ai_sdk_start() -> bytes:
+    message = b'{"id":"u","role":"user","parts":[{"type":"text","text":"x"}]}'
+    return _post(b"/api/ai-sdk/chat", b'{"id":"c","trigger":"submit-message","messages":[%b]}' % message)
+
+
+def _ag_ui_start() -> bytes:
+    message, rest = b'{"id":"u","role":"user","content":"x"}', b'"state":{},"tools":[],"context":[],"forwardedProps":{}'
+    return _post(b"/api/ag-ui", b'{"threadId":"t","runId":"r","messages":[%b],%b}' % (message, rest))
 
 
 def _post(path: bytes, body: bytes) -> bytes:
@@ -160,7 +184,15 @@ def masked(message: bytes) -> bytes:
     return b"\x81%c\0\0\0\0%b" % (0x80 | len(message), message)
 
 
-_STARTS: Final = {"sse": sse_start, "websocket": websocket_handshake, "chat": chat_start}
+_STARTS: Final = {
+    "sse": sse_start,
+    "websocket": websocket_handshake,
+    "chat": chat_start,
+    "messages": _messages_start,
+    "responses": _responses_start,
+    "ai-sdk": _ai_sdk_start,
+    "ag-ui": _ag_ui_start,
+}
 
 
 async def _serve(exchange: _Exchange, counter: Meter, prepare: Callable[[Starlette], None]) -> None:
@@ -195,7 +227,7 @@ def count(transport: str) -> CallCounter:
 
 def main() -> None:
     """Print the calls of one chunk over each transport; with CALLS=1 in the environment, each function too."""
-    for transport in TRANSPORTS:
+    for transport in (*TRANSPORTS, *PROJECTED):
         counter = count(transport)
         python, c = (round(counter.per_chunk(kind)) for kind in ("Python", "C"))
         print(f"{transport}: {python} Python and {c} C calls per chunk")

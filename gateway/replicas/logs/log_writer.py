@@ -6,7 +6,7 @@ the store is slow, the next batch is larger; when it fails, nothing is collected
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from gateway.clock import Clock
@@ -157,8 +157,11 @@ class LogWriter:
         """
         for batch in batches(tuple(logs), BATCH_LOGS):
             async with self._writing:
-                with self._reporting():
+                try:
                     await self._write(batch, verify=verify)
+                except StoreError as error:
+                    self._fail(error)
+                    raise
 
     async def create(self, written: WrittenLog) -> None:
         """Store a log of which nothing is stored, without waiting for those that are being written.
@@ -167,8 +170,10 @@ class LogWriter:
             StoreError: it is stored after `resume`.
         """
         try:
-            with self._reporting():
-                await self._create(written)
+            await self._create(written)
+        except StoreError as error:
+            self._fail(error)
+            raise
         finally:
             self._schedule.listen(written)
             if written.is_dirty and written in self:
@@ -230,14 +235,9 @@ class LogWriter:
             if written.is_created and written.written_at < limit and not written.generation.log.ended:
                 self.on_details(written.generation.id)
 
-    @contextmanager
-    def _reporting(self) -> Iterator[None]:
-        try:
-            yield
-        except StoreError as error:
-            self.pause()
-            self._on_error(error)
-            raise
+    def _fail(self, error: StoreError) -> None:
+        self.pause()
+        self._on_error(error)
 
     async def _write(self, logs: Sequence[WrittenLog], *, verify: bool) -> None:
         """Write in rounds, until what logs have at the beginning is stored: a long log takes several batches."""
@@ -258,8 +258,9 @@ class LogWriter:
         return written.stored < until or not written.is_created or written.details > written.details_stored
 
     async def _append(self, logs: Sequence[WrittenLog]) -> None:
-        appends, wakes = [self._batch(written) for written in logs], dict[str, dict[str, int]]()
+        appends = [self._batch(written) for written in logs]
         details = [written.details for written in logs]
+        wakes: dict[str, dict[str, int]] = {}
         for written, append in zip(logs, appends, strict=True):
             for watcher in written.watchers:
                 wakes.setdefault(watcher, {})[append.generation_id] = _last(append.entries, written.stored)

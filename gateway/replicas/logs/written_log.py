@@ -52,7 +52,8 @@ class WrittenLog:
 
     def next_batch(self) -> Sequence[Entry]:
         """Return events that are not stored yet, in order, with adjacent text joined; the rest needs another batch."""
-        batch, size = list[Entry](), 0
+        batch: list[Entry] = []
+        size = 0
         for entry in merge(self.generation.log.since(self.stored), with_ends=True):
             batch.append(entry)
             size += len(entry.data) + len(entry.verbatim or b"")

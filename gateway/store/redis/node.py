@@ -191,7 +191,7 @@ async def exchange(connection: RedisConnection, commands: Sequence[Sequence[Argu
         # In C, in a quarter of the time of redis-py's own encoder. Its type hints know only tuples of one item.
         data = b"".join([pack_command(tuple(words)) for words in commands])  # type: ignore[arg-type]
         await connection.send_packed_command(data, check_health=False)
-        while len(replies) < len(commands):
+        for _ in commands:
             try:
                 replies.append(await connection.read_response())
             except ResponseError as error:
