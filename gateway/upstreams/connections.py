@@ -5,9 +5,8 @@ what is left of the request. This module extends aiohttp where the cancellation 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -115,17 +114,18 @@ class UpstreamConnection:
         self.response: aiohttp.ClientResponse | None = None
         self._protocol: TrackedProtocol | None = None
         self._transport: asyncio.Transport | None = None
+        self._token: Token[UpstreamConnection | None] | None = None
 
-    @contextmanager
-    def track(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Register the connection that a request made inside this context gets from a `TrackingConnector`."""
         self._protocol = self._transport = self.response = None
         self.reused, self.step = False, Step.RESOLVE
-        token = _CONNECTION.set(self)
-        try:
-            yield
-        finally:
-            _CONNECTION.reset(token)
+        self._token = _CONNECTION.set(self)
+
+    def __exit__(self, *_error: object) -> None:
+        if self._token is not None:
+            _CONNECTION.reset(self._token)
+            self._token = None
 
     def attach(self, protocol: TrackedProtocol) -> None:
         """Register the connection that the connector chose."""

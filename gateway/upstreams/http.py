@@ -248,7 +248,7 @@ class HttpUpstream:
         # aiohttp writes bytes at once but a file in pieces: a large body in one write would hold up the event loop.
         data = body if body is None or len(body) <= MAX_SINGLE_WRITE else _LargeBody(body, connection.on_write)
         method = "GET" if body is None else "POST"
-        with connection.track():
+        with connection:
             response = await client.request(method, url, headers, data, self._proxy.url_for(url))
         connection.on_response(response)
         return response

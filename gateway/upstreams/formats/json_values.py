@@ -74,12 +74,13 @@ def decode(data: bytes) -> JsonObject:
             if _KEEP_ALIVE.fullmatch(data.strip()):
                 return {}
             raise unreadable("an event is not JSON") from error
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
     if not isinstance(value, dict):
-        if _KEEP_ALIVE.fullmatch(data.strip()):
-            return {}
-        raise unreadable("an event is not a JSON object")
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if not isinstance(value, dict):
+            if _KEEP_ALIVE.fullmatch(data.strip()):
+                return {}
+            raise unreadable("an event is not a JSON object")
     # Counting brackets is cheap and rarely exceeds the limit: only then are the levels walked.
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _is_deep(value):
         raise unreadable("an event is nested too deeply")
@@ -114,9 +115,10 @@ def count_of(value: JsonValue) -> int | None:
 
     Some servers send counts as floats: JSON has one type of number.
     """
-    if isinstance(value, float) and 0 <= value < 2**53:
-        return round(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
+    # The types of JSON alone: a boolean is none of them.
+    if type(value) is int:
+        return value if 0 <= value < 2**53 else None
+    return round(value) if type(value) is float and 0 <= value < 2**53 else None
 
 
 def index_of(value: JsonValue) -> int | None:

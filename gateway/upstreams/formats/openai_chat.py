@@ -22,6 +22,9 @@ from gateway.upstreams.formats.openai_chat_request import API, build_request
 from gateway.upstreams.formats.parts import unsupported_content
 from gateway.upstreams.formats.response_facts import response_facts
 
+_ENDPOINT: Final = Endpoint(("chat", "completions"))
+_BETA_ENDPOINT: Final = Endpoint(("beta", "chat", "completions"))
+
 
 class OpenAIChatFormat:
     """`POST {base_url}/chat/completions`; see `WireFormat`."""
@@ -34,8 +37,7 @@ class OpenAIChatFormat:
     def endpoint(self, request: UpstreamRequest) -> Endpoint:
         """See `WireFormat.endpoint`."""
         # DeepSeek accepts `prefix` below /beta only (api-docs.deepseek.com, "Chat Prefix Completion").
-        beta = ("beta",) if request.continues and self._quirks.continuation == "prefix" else ()
-        return Endpoint((*beta, "chat", "completions"))
+        return _BETA_ENDPOINT if request.continues and self._quirks.continuation == "prefix" else _ENDPOINT
 
     def headers(self, api_key: str | None) -> dict[str, str]:
         """See `WireFormat.headers`."""
@@ -182,9 +184,12 @@ class ChunkReader:
         if choice.get("error"):
             raise from_stream(choice["error"], self.api_key)
         # vLLM and SGLang name the string that matched; other values are numbers of tokens.
-        matched = (text_of(choice.get(name)) for name in ("stop_reason", "matched_stop"))
-        self._facts = {name: text_of(chunk.get(name)) for name in ("service_tier", "system_fingerprint")}
-        self._facts["stop_sequence"] = next(filter(None, matched), None)
+        matched = text_of(choice.get("stop_reason")) or text_of(choice.get("matched_stop"))
+        self._facts = {
+            "service_tier": text_of(chunk.get("service_tier")),
+            "system_fingerprint": text_of(chunk.get("system_fingerprint")),
+            "stop_sequence": matched or None,
+        }
         self._read_reason(choice.get("finish_reason"), choice.get("native_finish_reason"), events)
         self._read_usage(choice.get("usage"), events)
 
@@ -293,19 +298,25 @@ def _reason_name(reason: JsonValue) -> str:
 
 def _usage(usage: JsonObject) -> Usage:
     """Convert usage figures, also of servers that name them as other APIs do."""
-
-    def first(*names: str) -> int | None:
-        return next((count for name in names if (count := count_of(usage.get(name))) is not None), None)
-
     cached = detail_of(usage, "prompt_tokens_details", "cached_tokens")
     written = detail_of(usage, "prompt_tokens_details", "cache_write_tokens")
     return Usage(
         # No prompt has 0 tokens: a server that says so does not know.
-        first("prompt_tokens", "input_tokens") or None,
-        first("completion_tokens", "output_tokens"),
+        _first(usage, "prompt_tokens", "input_tokens") or None,
+        _first(usage, "completion_tokens", "output_tokens"),
         "exact",
         # Fields of DeepSeek, Moonshot and LiteLLM.
-        first("prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens") if cached is None else cached,
+        _first(usage, "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens")
+        if cached is None
+        else cached,
         detail_of(usage, "completion_tokens_details", "reasoning_tokens"),
-        first("cache_creation_input_tokens") if written is None else written,
+        _first(usage, "cache_creation_input_tokens") if written is None else written,
     )
+
+
+def _first(usage: JsonObject, *names: str) -> int | None:
+    """Return the first count that a usage has under one of these names."""
+    for name in names:
+        if name in usage and (count := count_of(usage[name])) is not None:
+            return count
+    return None
