@@ -23,7 +23,7 @@ from tests.bench.viewers.orders import MILLISECOND, Order, encode_order
 PROBE_SECONDS: Final = 0.05
 """Pause between two probes of the gateway."""
 
-EXTRA_SECONDS: Final = 20.0
+EXTRA_SECONDS: Final = 60.0
 """Time for the reply to an order, beyond the order's own limit."""
 
 UNLIMITED: Final = {

@@ -30,7 +30,7 @@ class Size:
     def own_tokens(self) -> int:
         """Return the tokens of an answer that lasts until all is measured, and some seconds longer."""
         seconds = self.settle_seconds + self.load_seconds + self.interrupts * self.interrupt_pause * 2
-        return int(seconds * 1000 / self.interval_ms) + 10
+        return int(seconds * 1000 / self.interval_ms) + 15
 
     def own_streams(self, open_files: int) -> int:
         """Return how many streams with a generation of their own a gateway can have: each takes two files."""
