@@ -55,6 +55,8 @@ def figures(outcome: Outcome, usage: Usage, provider_cpu: int) -> Figures:
         for name in ("cpu_us_per_token", "store_us_per_token"):
             found.pop(name, None)
         found |= _steady_figures(usage.steady)
+        if usage.steady is None:
+            del found["kb_per_stream"]
     return found | _stop_figures(outcome)
 
 

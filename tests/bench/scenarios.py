@@ -58,7 +58,8 @@ class Window:
 class Shape:
     """One load: the number of concurrent streams, of all requests, and their answers.
 
-    With a `window`, the CPU per token is measured only in it: without what requests cost.
+    With a `window`, the CPU per token is measured only in it: without what requests cost. Figures that need all streams
+    at once are left out if there was none.
     """
 
     streams: int
@@ -196,7 +197,15 @@ SCENARIOS = (
         "Idle streams",
         "2,000 open streams with one token per second",
         (MEMORY_PER_STREAM,),
-        (Shape(2000, 2000, AnswerSpec(5, interval_ms=1000), ramp_seconds=3.0),),
+        (
+            Shape(
+                2000,
+                2000,
+                AnswerSpec(7, interval_ms=1000),
+                ramp_seconds=3.0,
+                window=Window(settle_seconds=0.5, seconds=1),
+            ),
+        ),
         (Shape(100, 100, AnswerSpec(3, interval_ms=200), ramp_seconds=0.2),),
     ),
     Scenario(

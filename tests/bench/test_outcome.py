@@ -33,10 +33,10 @@ def test_a_steady_load_is_measured_in_its_window_alone() -> None:
     assert [found[name] for name in names] == pytest.approx([10, 30, 40, 5])
 
 
-def test_without_a_steady_part_there_is_no_cpu_per_token() -> None:
+def test_unless_all_streams_run_at_once_there_is_no_figure_of_them() -> None:
     shape = Shape(8, 8, AnswerSpec(500, interval_ms=20), window=Window(settle_seconds=1, seconds=2))
     found = figures(Outcome(shape, Tally(tokens=4000), ProviderStats()), replace(USAGE, steady=None), 0)
-    assert "cpu_us_per_token" not in found
+    assert not {"cpu_us_per_token", "kb_per_stream"} & set(found)
 
 
 def test_a_start_is_measured_in_seconds_and_megabytes() -> None:
