@@ -24,11 +24,6 @@ class SingleWaiterEvent(asyncio.Event):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    @property
-    def is_awaited(self) -> bool:
-        """Return True if a task waits for the event."""
-        return self._waiter is not None and not self._waiter.done()
-
     async def wait(self) -> Literal[True]:
         """Wait until the event is set.
 
@@ -55,7 +50,7 @@ class SingleReaderQueue(asyncio.Queue[ASGIReceiveEvent]):
     """An unbounded `asyncio.Queue` that at most one task reads. It has only the methods that uvicorn calls."""
 
     def __init__(self) -> None:
-        self._filled = SingleWaiterEvent()
+        self._waiter: asyncio.Future[None] | None = None
         # A list: reading pauses after each message, so that the queue is short, and an empty deque takes 760 bytes.
         self._messages: list[ASGIReceiveEvent] = []
 
@@ -67,12 +62,13 @@ class SingleReaderQueue(asyncio.Queue[ASGIReceiveEvent]):
     @property
     def is_awaited(self) -> bool:
         """Return True if a task waits for the next message."""
-        return self._filled.is_awaited
+        return self._waiter is not None and not self._waiter.done()
 
     def put_nowait(self, item: ASGIReceiveEvent) -> None:
         """Append a message."""
         self._messages.append(item)
-        self._filled.set()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def empty(self) -> bool:
         """Return True if there is no message."""
@@ -80,11 +76,13 @@ class SingleReaderQueue(asyncio.Queue[ASGIReceiveEvent]):
 
     async def get(self) -> ASGIReceiveEvent:
         """Remove and return the oldest message; wait for one if there is none."""
-        await self._filled.wait()
-        message = self._messages.pop(0)
-        if not self._messages:
-            self._filled.clear()
-        return message
+        while not self._messages:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return self._messages.pop(0)
 
 
 class LightFlowControl(FlowControl):

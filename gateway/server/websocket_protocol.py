@@ -126,6 +126,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.read_paused = True
         self.transport.pause_reading()
         self.scope = _scope_of(request, url, read.get_all("sec-websocket-protocol"))
+        # This protocol is the direct writer of the application.
+        self.scope["extensions"] = {WRITER_EXTENSION: self, "websocket.http.response": {}}  # type: ignore[dict-item]
         self.queue.put_nowait({"type": "websocket.connect"})
         task = self.loop.create_task(self.run_asgi())
         task.add_done_callback(self.on_task_complete)
@@ -137,11 +139,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.conn.send_response(self.response)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.transport.close()
-
-    async def run_asgi(self) -> None:
-        """Run the application with this protocol as its direct writer."""
-        self.scope["extensions"] = {WRITER_EXTENSION: self, **(self.scope["extensions"] or {})}  # type: ignore[dict-item]
-        await super().run_asgi()
 
     def write(self, frames: Sequence[bytes]) -> bool:
         """Implement `Writer.write`: write whole WebSocket frames."""
@@ -392,5 +389,4 @@ def _scope_of(request: HTTPScope, url: bytes, subprotocols: Sequence[str]) -> We
         "headers": request["headers"],
         "subprotocols": [token.strip() for value in subprotocols for token in value.split(",")],
         "state": request["state"],
-        "extensions": {"websocket.http.response": {}},
     }
