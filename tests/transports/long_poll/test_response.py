@@ -10,7 +10,7 @@ from gateway.asgi import WRITER_EXTENSION
 from gateway.config import Settings
 from gateway.generation.event_log import EventLog
 from gateway.protocol.errors import Code, Refused
-from gateway.protocol.events import Chunk, Part, Start, Verbatim
+from gateway.protocol.events import Chunk, Event, Part, Revision, Start, Verbatim
 from gateway.replicas.generations import Generations
 from gateway.security.principals import Principal, anonymous
 from tests.event_loop import settle
@@ -95,6 +95,22 @@ class TestWaiting:
             clock.advance(0.02)
             await settle()
             assert not task.done()
+        clock.advance(0.01)
+        assert await task
+        assert (log.readers, clock.pending) == (0, 0)
+
+    @pytest.mark.parametrize(("event", "seconds"), [(Chunk("c"), 0.5), (Revision(2, None, None, "failover"), 0.05)])
+    async def test_text_that_is_coalesced_waits_longer_than_other_events(self, event: Event, seconds: float) -> None:
+        log, clock = log_of(Chunk("a")), ManualClock()
+        waiting = Waiting(log, clock, log.last, clock.now() + 0.05, clock.now() + 0.5)
+        assert not waiting.is_over
+        task = asyncio.create_task(waiting.run(25))
+        await settle()
+        log.append(Chunk("b"))
+        log.append(event)
+        clock.advance(seconds - 0.01)
+        await settle()
+        assert not task.done()
         clock.advance(0.01)
         assert await task
         assert (log.readers, clock.pending) == (0, 0)

@@ -332,3 +332,13 @@ class TestCommandRate:
             assert statuses[-1] == 429
             assert (await stopped(served))["stopped"] is True
             await response.read()
+
+
+@pytest.mark.parametrize(("milliseconds", "status"), [("50", 200), ("fast", 400)])
+async def test_a_client_that_resumes_may_say_for_how_long_text_is_joined(
+    served: Served, milliseconds: str, status: int
+) -> None:
+    async with sent(served, body()) as task:
+        answer(served)
+        await (await task).read()
+    assert (await resumed(served, X_Coalesce_Ms=milliseconds))[0] == status
