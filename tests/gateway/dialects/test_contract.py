@@ -4,7 +4,7 @@ import pytest
 
 from gateway.app.factory import load_dialects
 from gateway.config.settings import Settings
-from gateway.dialects.base import Dialect, ModelApiDialect, dialect_for
+from gateway.dialects.base import Dialect, ModelApiDialect, dialect_for, is_model_api
 from gateway.protocol.errors import Code, Refused
 from tests.gateway.dialects.tables import MODEL_APIS
 
@@ -18,6 +18,11 @@ def test_dialects_are_found_by_entry_points() -> None:
 @pytest.mark.parametrize("dialect", MODEL_APIS.values(), ids=list(MODEL_APIS))
 def test_a_model_api_is_one_that_providers_have(dialect: ModelApiDialect) -> None:
     assert Settings(upstream_api=dialect.api).upstream_api == dialect.api
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+def test_a_model_api_is_recognized_as_by_its_protocol(dialect: Dialect) -> None:
+    assert is_model_api(dialect) == isinstance(dialect, ModelApiDialect)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
