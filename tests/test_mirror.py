@@ -16,7 +16,6 @@ EXCEPTIONS: Final = {
     "gateway/__main__.py": (COMMAND, "tests/integration/test_processes.py"),
     "gateway/local_model.py": ("downloads and runs a real model", "tests/integration/test_local_model.py"),
     "gateway/api/bundled_files.py": ("finds the folder that is served", "tests/gateway/api/test_demo_page.py"),
-    "gateway/api/context.py": (
         "reads what the middleware has stored in a request",
         "tests/gateway/api/middleware/test_auth.py",
     ),
