@@ -45,11 +45,10 @@ async def test_a_queue_keeps_the_order_and_waits_for_more() -> None:
     assert not queue.empty()
     assert (await queue.get())["type"] == "websocket.receive"
     waiting = asyncio.create_task(queue.get())
-    assert not queue.is_awaited
     await settle()
-    assert queue.is_awaited
+    awaited = [queue.is_awaited]
     queue.put_nowait({"type": "websocket.disconnect", "code": 1000})
-    assert not queue.is_awaited
+    assert [*awaited, queue.is_awaited] == [True, False]
     assert (await waiting)["type"] == "websocket.disconnect"
 
 
