@@ -91,7 +91,7 @@ class Viewer:
         """An exception of the connection, for its owner."""
         self._hub = services.hub
         self._figures = services.viewers
-        self._clock = services.clock
+        self._clock, self._now = services.clock, services.clock.now
         self._heartbeat = services.heartbeat
         self._viewer_timeout = services.viewer_timeout
         self._connection = connection
@@ -234,15 +234,16 @@ class Viewer:
 
     def _on_append(self, cursor: _Cursor) -> None:
         """Write what was appended. This runs for each chunk: most often one text event, and nothing waits before it."""
-        if not self._writable:
+        log, connection, seq = cursor.log, self._connection, cursor.seq
+        if not self._writable or not log.entries:
             self._pending[cursor] = None
             return
-        log, connection, seq = cursor.log, self._connection, cursor.seq
-        shared = log.frames.get(cursor.framing) if log.is_shared else None
         try:
+            shared = log.frames.get(cursor.framing) if log.is_shared else None
             if shared is not None and shared[0] == seq and shared[1] == log.last and not log.ended:
                 # A viewer at the same position has made them.
-                frames = shared[2]
+                frames: Sequence[bytes] = shared[2]
+                self.sent_bytes += len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
             else:
                 entry = log.entries[-1]
                 kind = entry.kind
@@ -251,14 +252,14 @@ class Viewer:
                     self._flush()
                     return
                 frame = connection.frame(log.generation_id, entry)
+                self.sent_bytes += len(frame)
                 frames = [frame] if frame else []
                 if log.is_shared and cursor.framing:
                     log.frames[cursor.framing] = (seq, entry.last, frames)
             cursor.seq = log.last
             if frames:
-                self.sent_bytes += len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
                 self._writable = connection.write(frames)
-                self._last_write = log.written_at = self._clock.now()
+                self._last_write = log.written_at = self._now()
         except Exception as error:  # noqa: BLE001 - as in `_flush`
             self.fail(error)
 

@@ -34,6 +34,9 @@ MAX_UNREAD_REPLIES: Final = 64
 """Replies that are written to a client that does not read, before its next command has to wait for it."""
 
 
+SHORT: Final = 126
+"""Length from which a frame says that of its message in more than one byte (RFC 6455, 5.2)."""
+
 NOT_READING: Final = Close(1013, "This client does not read: reconnect and attach by position.")
 DEPARTING: Final = Close(1012, "The gateway is restarting: reconnect and attach by position.")
 
@@ -208,7 +211,12 @@ class WebSocketConnection:
         # As `message_head`, without a call for each chunk.
         is_first = entry.kind is Accepted
         head = ACCEPTED_HEAD % entry.last if is_first else HEAD % (generation_id.encode(), entry.last)
-        message = b"%b%b" % (head, entry.data[1:])
+        rest = entry.data[1:]
+        length = len(head) + len(rest)
+        if length < SHORT and self._writer.raw:
+            # As `text_frame`, too: a token's message is short.
+            return b"\x81%c%b%b" % (length, head, rest)
+        message = head + rest
         return text_frame(message) if self._writer.raw else message
 
     def send_heartbeat(self) -> bool:
@@ -290,7 +298,7 @@ class WebSocketConnection:
 def text_frame(message: bytes) -> bytes:
     """Return the frame of a text message as a server sends it: complete, unmasked, uncompressed (RFC 6455, 5.2)."""
     length = len(message)
-    if length < 126:
+    if length < SHORT:
         return b"\x81%c%b" % (length, message)
     if length < 1 << 16:
         return b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), message)

@@ -6,15 +6,12 @@ behind, and in the log itself once it holds more entries than it should. The arg
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from operator import attrgetter
-from typing import Final
 
 from gateway.generation.fan_out import SLICE, FanOut
 from gateway.generation.log_entries import MERGED_BYTES, Entry, before, merge, split
 from gateway.protocol.events import (
     TERMINAL,
-    TEXT_PREFIX,
     Chunk,
     Event,
     Gap,
@@ -38,9 +35,6 @@ is used twice.
 
 _LAST = attrgetter("last")
 
-_new_entry: Final[Callable[[tuple[object, ...]], Entry]] = partial(tuple.__new__, Entry)
-"""Returns an entry with these fields, without the call in Python that a named tuple's class is."""
-
 
 class EventLog:
     """Events numbered 1, 2, 3 …, for any number of readers.
@@ -62,7 +56,9 @@ class EventLog:
         """When something of it was last written to a reader, in seconds of the gateway's clock."""
         self.is_shared = False
         """It has several readers."""
-        self._max_entries = max_entries
+        self.sole_reader: Callable[[], None] | None = None
+        """The only listener; None if there are several, or none."""
+        self.max_entries = max_entries
         self.on_append: Callable[[], None] | None = None
         """Called before the readers, except at the end: what stores the log beyond this process. It is None while that
         waits to store what has come before, so that most appends do not call it."""
@@ -114,32 +110,15 @@ class EventLog:
         self.entries.append(Entry(first, self.last, kind, data, ends, other, verbatim))
         if kind in TERMINAL:
             self.ended = self.is_closed = True
-        if len(self.entries) > self._max_entries:
-            self._shorten()
+        if len(self.entries) > self.max_entries:
+            self.shorten()
 
-    def append_text(self, kind: type[Chunk | Reasoning], string: bytes, verbatim: bytes | None) -> None:
-        """Append one text event to a log that is not closed, and call the readers; for the fast path of a token.
-
-        `string` is its content as `encode` would write it, a JSON string.
-        """
-        seq = self.last = self.last + 1
-        entries = self.entries
-        entries.append(_new_entry((seq, seq, kind, b"%b%b}" % (TEXT_PREFIX[kind], string), (), None, verbatim)))
-        if len(entries) > self._max_entries:
-            self._shorten()
-        if self.on_append is not None:
-            self.on_append()
-        if self._fan_out is not None:
-            self._fan_out.call(self._listeners)
-            return
-        for listener in tuple(self._listeners):
-            listener()
-
-    def _shorten(self) -> None:
+    def shorten(self) -> None:
+        """Join the oldest entries: there are more than `max_entries`."""
         self._join_oldest(len(self.entries) // 2)
-        if len(self.entries) > self._max_entries * 3 // 4:
+        if len(self.entries) > self.max_entries * 3 // 4:
             # Little could be joined (parallel tool calls, say): do not try again at each append.
-            self._max_entries *= 2
+            self.max_entries *= 2
 
     def _add_verbatim(self, data: bytes) -> None:
         """Append data of the provider from which no content was read."""
@@ -172,8 +151,8 @@ class EventLog:
         self.last = entry.last
         if entry.kind in TERMINAL:
             self.ended = self.is_closed = True
-        elif len(self.entries) > self._max_entries:
-            self._shorten()
+        elif len(self.entries) > self.max_entries:
+            self.shorten()
         return entry
 
     def begin_epoch(self, fence: int) -> None:
@@ -290,7 +269,7 @@ class EventLog:
         With `call_later`, that of a clock, it may be called a little later if there are many others (`FanOut`).
         """
         self._listeners[listener] = None
-        self.is_shared = len(self._listeners) > 1
+        self._count_readers()
         if call_later is not None and self._fan_out is None and len(self._listeners) > SLICE:
             self._fan_out = FanOut(call_later)
 
@@ -299,10 +278,14 @@ class EventLog:
         self._listeners.pop(listener, None)
         if self._fan_out is not None:
             self._fan_out.drop(listener)
-        self.is_shared = len(self._listeners) > 1
+        self._count_readers()
         if not self._listeners:
             self.part_frames.clear()
             self.frames.clear()
+
+    def _count_readers(self) -> None:
+        self.is_shared = len(self._listeners) > 1
+        self.sole_reader = next(iter(self._listeners)) if len(self._listeners) == 1 else None
 
     @property
     def readers(self) -> int:

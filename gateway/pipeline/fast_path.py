@@ -24,10 +24,11 @@ import orjson
 
 from gateway.generation.content_counter import FRAME_BYTES, VERBATIM_FACTOR
 from gateway.generation.generation import Generation
+from gateway.generation.log_entries import new_entry
 from gateway.generation.state import State
 from gateway.pipeline.budget_meter import BudgetMeter
 from gateway.pipeline.upstream_call import UpstreamCall
-from gateway.protocol.events import Chunk, Text
+from gateway.protocol.events import TEXT_PREFIX, Chunk, Text
 from gateway.telemetry.metrics.chunk_times import ChunkTimes
 from gateway.upstreams.text_template import ChunkLayout
 
@@ -105,12 +106,12 @@ class TextFastPath:
             # Without an escape sequence it is written as we would write it.
             length = len(string) - 2
         verbatim = data[len(head) - self._prefix_length : -len(_EVENT_END)] if self._verbatim else None
-        counter, generation, attempt, kind = self._counter, self._generation, self._attempt, self._kind
+        log, counter, generation, attempt, kind = self._log, self._counter, self._generation, self._attempt, self._kind
         grown = counter.size + length
         if (
             generation.state is not State.STREAMING
             or now > generation.lease.expires
-            or self._log.is_closed
+            or log.is_closed
             or grown > counter.limit
             or attempt.text_bytes + length >= self._meter.due
         ):
@@ -128,7 +129,19 @@ class TextFastPath:
         if kind is Chunk:
             counter.chunks += 1
             counter.chars += len(text)
-        self._log.append_text(kind, string, verbatim)
-        if self._chunk_times is not None:
-            self._chunk_times.record(now, self._log.written_at)
+        seq = log.last = log.last + 1
+        entries = log.entries
+        entries.append(new_entry((seq, seq, kind, b"%b%b}" % (TEXT_PREFIX[kind], string), (), None, verbatim)))
+        if len(entries) > log.max_entries:
+            log.shorten()
+        reader = log.sole_reader
+        if reader is None or log.on_append is not None:
+            log.wake()
+        else:
+            reader()
+        times = self._chunk_times
+        if times is not None:
+            times.held += (now, log.written_at)
+            if now >= times.due:
+                times.flush_at(now)
         return True

@@ -59,6 +59,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     # For the reason given in `HttpProtocol`.
     __slots__ = (
+        "_accepts_more",
         "_discards_message",
         "_limiter",
         "_on_drain",
@@ -98,6 +99,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """The message whose fragments come is dropped, and rejected already."""
         self.queue, self.writable = SingleReaderQueue(), SingleWaiterEvent()
         self.writable.set()
+        self._accepts_more = True
+        """The write buffer has room; `writable` is also set where a close waits for none."""
 
     def begin(self, transport: asyncio.Transport, request: HTTPScope, url: bytes) -> None:
         """Continue a connection after a request to upgrade, which `HttpProtocol` has parsed.
@@ -145,7 +148,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         # No data frame may precede the handshake's response, or follow a close frame (RFC 6455, 5.5.1).
         if self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing()):
             self.transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
-        return self.writable.is_set()
+        return self._accepts_more
 
     def unsent_bytes(self) -> int:
         """Implement `Writer.unsent_bytes`."""
@@ -230,8 +233,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Implement `Writer.abort`: reset the connection."""
         reset(self.transport)
 
+    def pause_writing(self) -> None:
+        """Handle that the transport's write buffer is full."""
+        self._accepts_more = False
+        super().pause_writing()
+
     def resume_writing(self) -> None:
         """Call the viewer's `on_drain`: the transport's write buffer has room again."""
+        self._accepts_more = True
         super().resume_writing()
         if self._on_drain is not None:
             self._on_drain()

@@ -18,14 +18,14 @@ class ChunkTimes:
     The owner of the call must `flush` at its end.
     """
 
-    __slots__ = ("_delays", "_due", "_gaps", "_held", "_last_at")
+    __slots__ = ("_delays", "_gaps", "_last_at", "due", "held")
 
     def __init__(self, gaps: Histogram, delays: Histogram) -> None:
         self._gaps = gaps
         self._delays = delays
-        self._held: list[float] = []
-        """The arguments of `record`, in turns."""
-        self._due = 0.0
+        self.held: list[float] = []
+        """The arguments of `record`, in turns. The fast path of a token adds them itself."""
+        self.due = 0.0
         """When the next chunk lets those before it be counted."""
         self._last_at = 0.0
         """When the last chunk that was counted had been read; 0 before the first one."""
@@ -36,14 +36,18 @@ class ChunkTimes:
         `written_at` is when something was last written to a viewer here. If that was before, no viewer got the chunk in
         the call stack that has read it: there is none, or those that there are do not read as fast.
         """
-        self._held += (read_at, written_at)
-        if read_at >= self._due:
-            self.flush()
-            self._due = read_at + HOLD_SECONDS
+        self.held += (read_at, written_at)
+        if read_at >= self.due:
+            self.flush_at(read_at)
+
+    def flush_at(self, read_at: float) -> None:
+        """Count what is held, and hold what follows for a while."""
+        self.flush()
+        self.due = read_at + HOLD_SECONDS
 
     def flush(self) -> None:
         """Count what is held."""
-        held, self._held = self._held, []
+        held, self.held = self.held, []
         count_gap, count_delay, last_at = self._gaps.record, self._delays.record, self._last_at
         for read_at, written_at in zip(held[::2], held[1::2], strict=True):
             if last_at:

@@ -54,7 +54,7 @@ def test_some_readers_are_called_at_once() -> None:
 def test_many_readers_are_called_slice_by_slice() -> None:
     loop = Loop()
     log, readers = log_with(loop, 2 * SLICE + 1)
-    log.append_text(Chunk, b'"a"', None)
+    log.append(Chunk("a"))
     assert [len(reader.read) for reader in readers] == [1] * SLICE + [0] * (SLICE + 1)
     assert len(loop.waiting) == 1
     loop.turn()
