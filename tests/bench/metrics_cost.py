@@ -85,7 +85,7 @@ def count_together(chunks: int = 50) -> float:
     best = inf
     for _ in range(200):
         times = ChunkTimes(Histogram(names.GAP_SECONDS), Histogram(names.DELAY_SECONDS))
-        times._due = inf
+        times.due = inf
         for number in range(chunks):
             times.record(1 + number / chunks, 1 + number / chunks + 0.00005)
         began = time.thread_time()
