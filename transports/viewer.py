@@ -178,11 +178,14 @@ class Viewer:
         return CoalescedListener(self._coalescer, cursor.log, seconds, listener, sees_verbatim=sees_verbatim)
 
     def detach(self, generation_id: str) -> bool:
-        """Stop viewing a generation; return False if it was not viewed. Text that waits to be joined is written."""
-        self._release(generation_id)
-        cursor = self._cursors.pop(generation_id, None)
+        """Stop viewing a generation, once what it has is written; return False if it was not viewed."""
+        cursor = self._cursors.get(generation_id)
         if cursor is None:
             return False
+        self._call_if_due(cursor)
+        if self._cursors.pop(generation_id, None) is None:
+            # Its end was among what was written.
+            return True
         self._pending.pop(cursor, None)
         if cursor.on_append is not None:
             cursor.log.unsubscribe(cursor.on_append)
@@ -192,10 +195,13 @@ class Viewer:
             self._hub.remove_viewer(generation_id, self._connection.transport)
         return True
 
-    def _release(self, generation_id: str) -> None:
-        cursor = self._cursors.get(generation_id)
-        if cursor is not None and isinstance(cursor.on_append, CoalescedListener) and cursor.on_append.waits:
-            cursor.on_append.call_viewer()
+    def _call_if_due(self, cursor: _Cursor) -> None:
+        """Write what waits: text to be joined, or what other viewers of the log are called for first (`FanOut`)."""
+        listener = cursor.on_append
+        if isinstance(listener, CoalescedListener) and listener.waits:
+            listener.call_viewer()
+        elif listener is not None and self._writable and cursor.seq < cursor.log.last:
+            self._on_append(cursor)
 
     def stop(self) -> None:
         """Write no more: the client is gone, or is to be disconnected. A second time does nothing."""

@@ -37,12 +37,15 @@ class FanOut:
 
     def _call_slice(self) -> None:
         self._is_scheduled, self._is_calling = False, True
-        for reader in tuple(islice(self._due, SLICE)):
-            # Another one may have dropped it.
-            if reader in self._due:
-                del self._due[reader]
-                reader()
-        self._is_calling = False
-        if self._due:
-            self._is_scheduled = True
-            self._call_later(0, self._call_slice)
+        try:
+            for reader in tuple(islice(self._due, SLICE)):
+                # Another one may have dropped it.
+                if reader in self._due:
+                    del self._due[reader]
+                    reader()
+        finally:
+            # Also after a reader that fails: the others have not been called.
+            self._is_calling = False
+            if self._due:
+                self._is_scheduled = True
+                self._call_later(0, self._call_slice)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gateway.admission.slots import Slots
 from gateway.api.services import Services
 from gateway.generation.event_log import Entry
+from gateway.generation.fan_out import SLICE
 from gateway.generation.generation import Generation
 from gateway.pipeline.hub import Hub
 from gateway.protocol.events import Chunk, Event, Part, ToolCall, Verbatim
@@ -150,6 +151,20 @@ def test_what_waits_is_written_before_a_viewer_detaches() -> None:
     answer.append(Chunk("d"))
     answer.clock.advance(1)
     assert connection.texts == ["a", "bc"]
+    answer.close()
+
+
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("coalesce_ms", [0, 50])
+def test_what_others_are_called_for_first_is_written_before_a_viewer_detaches(coalesce_ms: int, *, ends: bool) -> None:
+    answer = Answer()
+    connection = [answer.view(coalesce_ms) for _ in range(SLICE + 1)][-1]
+    answer.append(*map(Chunk, "abc"), *([TERMINAL] if ends else []))
+    assert answer.viewer.detach("g_1")
+    assert ("".join(connection.texts), connection.entries[-1].last) == ("abc", answer.log.last)
+    assert not answer.viewer.detach("g_1")
+    answer.clock.advance(0.05)
+    assert "".join(connection.texts) == "abc"
     answer.close()
 
 

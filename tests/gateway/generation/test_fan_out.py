@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
+import pytest
+
 from gateway.generation.event_log import EventLog
 from gateway.generation.fan_out import SLICE, FanOut
 from gateway.protocol.events import Chunk
@@ -101,3 +103,20 @@ def test_readers_may_drop_others_and_append() -> None:
     assert called == ["a", "c"]
     loop.turn()
     assert called == ["a", "c", "a"]
+
+
+def test_a_reader_that_fails_keeps_no_other_from_being_called() -> None:
+    loop, called = Loop(), list[str]()
+    fan_out = FanOut(loop.call_later)
+
+    def fail() -> None:
+        message = "a reader that fails"
+        raise ValueError(message)
+
+    readers: list[Callable[[], None]] = [fail, partial(called.append, "a")]
+    with pytest.raises(ValueError, match="a reader that fails"):
+        fan_out.call(readers)
+    loop.turn()
+    assert called == ["a"]
+    fan_out.call(readers[1:])
+    assert called == ["a", "a"]
