@@ -63,8 +63,8 @@ class CoalescedListener:
         """Call the viewer, now or later. This runs for each chunk: most often, text waits already, and this is more."""
         log, seen = self._log, self._seen
         self._seen = log.last
-        entry = log.entries[-1]
-        if entry.first != seen + 1 or entry.kind not in TEXT_HEADS:
+        entries = log.entries
+        if not entries or entries[-1].first != seen + 1 or entries[-1].kind not in TEXT_HEADS:
             self._on_entries(log.since(seen))
         elif self._now() >= self._earliest:
             self.call_viewer()

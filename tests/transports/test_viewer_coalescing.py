@@ -168,6 +168,21 @@ def test_what_others_are_called_for_first_is_written_before_a_viewer_detaches(co
     answer.close()
 
 
+@pytest.mark.parametrize("coalesce_ms", [0, 50])
+def test_a_log_that_is_emptied_shows_what_another_owner_appends(coalesce_ms: int) -> None:
+    answer = Answer()
+    connection = answer.view(coalesce_ms)
+    answer.append(*map(Chunk, "ab"))
+    answer.log.supersede(0)
+    answer.log.wake()
+    answer.log.begin_epoch(1)
+    answer.append(Chunk("c"))
+    answer.clock.advance(0.05)
+    assert connection.texts[-1] == "c"
+    assert answer.viewer.failure is None
+    answer.close()
+
+
 def test_a_viewer_that_moves_in_its_log_may_change_its_interval() -> None:
     answer = Answer()
     connection = answer.view(50)
