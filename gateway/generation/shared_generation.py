@@ -118,7 +118,7 @@ class SharedGeneration(GenerationBase):
         self.log.supersede(seq)
         self.state, self.end, self._stop, self._revise = State.QUEUED, None, None, None
         self.revision, self.prompt_version, self.has_content, self.provider = 1, 1, False, None
-        self.current_attempt = self._announced_attempt = None
+        self.current_attempt = self._announced_attempt = self._settled = None
         self.counter, self._feedback = ContentCounter(self.output_limit), FeedbackNotes()
         self._timing.first_content_at = self._timing.ended_at = None
         for attempt in self.attempts:

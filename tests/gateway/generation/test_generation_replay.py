@@ -92,6 +92,23 @@ def test_what_another_owner_has_appended_replaces_all_that_was_known() -> None:
     assert generation.attempts[0].ended == "generation_lost"
 
 
+def test_the_bill_of_an_end_that_was_not_stored_is_forgotten_with_it() -> None:
+    generation = streaming()
+    mirror, kept = mirror_of(generation), generation.log.last
+    generation.on_finished(105.0)
+    generation.settle()
+    mirror.take_over(1, NO_LEASE)
+    mirror.continue_with(generation.stored_prompt(), "b")
+    mirror.on_admitted(105.5)
+    mirror.begin_attempt()
+    mirror.on_opened(mirror.attempts[-1])
+    mirror.append_content([Chunk(" A longer answer, of another gateway.")], 106.0)
+    generation.rewind(kept, 107.0)
+    generation.update(decode_details(encode_details(mirror.details(106.0, 106.0))), 106.0, 106.0)
+    generation.replay([*merge(mirror.log.since(kept))], 107.0)
+    assert generation.bill() == mirror.bill()
+
+
 def test_it_is_continued_with_the_conversation_that_feedback_has_led_to() -> None:
     generation = streaming()
     stored = decode_prompt(encode_prompt(generation.stored_prompt()))
