@@ -92,7 +92,7 @@ class GenerationBase:
     _metadata: bytes = field(init=False)
     _timing: Timing = field(init=False)
     _settled: Bill | None = field(init=False, default=None)
-    """The bill, once all attempts have ended here; None again if another gateway has gone on."""
+    """The bill, once all attempts have ended; None again if the events of another owner replace them (`rewind`)."""
     counter: ContentCounter = field(init=False)
     _feedback: FeedbackNotes = field(init=False, default_factory=FeedbackNotes)
     _stop: StopRequest | None = field(init=False, default=None)

@@ -78,7 +78,6 @@ class SharedGeneration(GenerationBase):
             self._feedback.add(note)
         current = self.current_attempt
         self.attempts = [attempt.shifted(shift) for attempt in details.attempts]
-        self._settled = None
         if current is not None:
             self._select_attempt(current.number)
         stop = details.stop
@@ -118,7 +117,6 @@ class SharedGeneration(GenerationBase):
         """Forget the events after a number, and all details: those of another owner follow (`update`, `replay`)."""
         self.log.supersede(seq)
         self.state, self.end, self._stop, self._revise = State.QUEUED, None, None, None
-        self._settled = None
         self.revision, self.prompt_version, self.has_content, self.provider = 1, 1, False, None
         self.current_attempt = self._announced_attempt = self._settled = None
         self.counter, self._feedback = ContentCounter(self.output_limit), FeedbackNotes()
