@@ -54,9 +54,11 @@ class Report:
         self.show_problems(console)
 
     def show_problems(self, console: Console) -> None:
-        """Print the problems alone."""
+        """Print the problems alone, or that there are none."""
         for problem in self.problems:
             console.print(problem, style="red", markup=False, highlight=False)
+        if not self.problems:
+            console.print("Nothing was lost, received twice or refused.", highlight=False)
 
     def write_page(self, page: Path = PAGE) -> None:
         """Write the tables into the page."""

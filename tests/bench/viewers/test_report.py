@@ -1,6 +1,9 @@
 """What a run shows: rows, the page, orders between the processes, sizes."""
 
+from io import StringIO
 from pathlib import Path
+
+from rich.console import Console
 
 from tests.bench.messages import Request
 from tests.bench.viewers.connect import PORTS_PER_ADDRESS, source_address
@@ -42,6 +45,13 @@ def test_the_figures_are_written_into_the_page(tmp_path: Path) -> None:
     assert text.endswith(f"{END}after\n")
     assert "| viewers | 200 |" in text
     assert "old" not in text
+
+
+def test_a_run_says_whether_anything_was_lost() -> None:
+    shown = Console(record=True, file=StringIO())
+    Report("today", MACHINE, {}).show_problems(shown)
+    Report("today", MACHINE, {}, problems=["3 tokens were lost"]).show_problems(shown)
+    assert shown.export_text().splitlines() == ["Nothing was lost, received twice or refused.", "3 tokens were lost"]
 
 
 def test_the_page_has_its_place_for_the_figures() -> None:
