@@ -145,9 +145,24 @@ def test_every_setting_and_fault_of_the_simulator_is_documented() -> None:
     ["README.md", "CONTRIBUTING.md", *(str(found.relative_to(ROOT)) for found in (ROOT / "docs").rglob("*.md"))],
 )
 def test_links_have_targets(page: str) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", read(page)):
+    for link in re.findall(r"\]\(([^)\s]+)\)", without_code(read(page))):
+        target, _, anchor = link.partition("#")
+        file = (ROOT / page).parent / target if target else ROOT / page
         if not target.startswith("http"):
-            assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
+            assert file.exists(), f"{page}: {link}"
+        if anchor and file.suffix == ".md" and not target.startswith("http"):
+            assert anchor in anchors(without_code(file.read_text("utf-8"))), f"{page}: {link}"
+
+
+def without_code(page: str) -> str:
+    return re.sub(r"^```.*?^```", "", page, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: str) -> set[str]:
+    """Return the names by which links reach the headings of a page, as GitHub forms them."""
+    headings = re.findall(r"^#+ +(.+)$", page, re.MULTILINE)
+    texts = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower() for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", text).replace(" ", "-") for text in texts}
 
 
 def test_every_pinned_client_is_in_the_matrix() -> None:
