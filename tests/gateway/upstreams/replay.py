@@ -88,12 +88,14 @@ class FakeBody:
     def __init__(self, reads: list[bytes]) -> None:
         self._reads = reads
         self.connection = FakeConnection()
+        self.total_bytes = 0
 
     def at_eof(self) -> bool:
         return not self._reads
 
     def read_nowait(self) -> bytes:
         read = self._reads.pop(0) if self._reads else b""
+        self.total_bytes += len(read)
         if self._reads:
             asyncio.get_running_loop().call_soon(self.connection.notify)
         return read
