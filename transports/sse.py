@@ -95,8 +95,9 @@ class EventStreamEndpoints:
         enter_stream(self._services, request)
         if (position := last_event_id(request)).text:
             return await self._resume(request, position)
+        coalesce_ms = coalesce_parameter(request)
         body = await read_json(request, self._services)
-        return await self._start(request, parse(StartRequest, body))
+        return await self._start(request, parse(StartRequest, body), coalesce_ms)
 
     async def _start_by_get(self, request: Request) -> Response | ASGIApp:
         try:
@@ -134,12 +135,13 @@ class EventStreamEndpoints:
                 return no_content(request)
             return refusal_response(refused, request)
 
-    async def _start(self, request: Request, start: StartRequest) -> Response | ASGIApp:
+    async def _start(self, request: Request, start: StartRequest, coalesce_ms: int | None = None) -> Response | ASGIApp:
         generation = await start_generation(self._services, request, start, transport=self.transport)
         if (ticket := ticket_from_url(request.scope)) is not None:
             await self._services.authenticator.record_start(ticket, generation.id)
         allowance = self._services.hub.allowance(principal(request))
-        return self._stream(request, generation, 0, start_headers(request, generation, allowance))
+        headers = start_headers(request, generation, allowance)
+        return self._stream(request, generation, 0, headers, coalesce_ms=coalesce_ms)
 
     async def _resume(self, request: Request, position: SentPosition) -> Response | ASGIApp:
         if position.text == REFUSED_POSITION:

@@ -44,6 +44,9 @@ MAX_COPIED_BYTES = 256 * 1024
 MAX_URL_BYTES = 32 * 1024
 """Maximum bytes of a URL."""
 
+MAX_OFFER_BYTES = 8 * 1024
+"""Maximum bytes of the list of subprotocols that a client of a WebSocket offers."""
+
 MAX_HEADERS = 100
 """Maximum number of headers in one request."""
 
@@ -369,6 +372,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if has_body(self.headers):
             self._refuse(invalid("A WebSocket handshake must not have a body (RFC 6455, 4.1)."))
+            return
+        if any(len(value) > MAX_OFFER_BYTES for name, value in self.headers if name == b"sec-websocket-protocol"):
+            message = f"The offered subprotocols are longer than {MAX_OFFER_BYTES} bytes."
+            self._refuse(invalid(message, param="Sec-WebSocket-Protocol", status=431))
             return
         self.connections.discard(self)
         # The parser and this protocol are a reference cycle, which `connection_lost` would break: from now on the

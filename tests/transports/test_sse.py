@@ -203,3 +203,17 @@ async def test_an_invalid_position_is_refused(served: Served, position: str) -> 
     rejected = await viewer.command(type="attach", generation_id=viewer.generation_id, after=position)
     assert (rejected["type"], rejected["code"]) == ("rejected", "invalid_request")
     await viewer.leave()
+
+
+async def test_a_parameter_of_a_start_by_post_coalesces_its_own_stream(served: Served) -> None:
+    for value in ("1001", "-1", "soon"):
+        async with served.http.post(f"/api/chat/stream?coalesce_ms={value}", json=BODY) as response:
+            assert (response.status, (await error_of(response))["param"]) == (400, "coalesce_ms")
+    assert not served.upstream.calls
+    async with served.http.post("/api/chat/stream?coalesce_ms=1000", json=BODY) as response:
+        await served.called()
+        for text in ("one ", "two ", "three"):
+            served.upstream.last.send(text)
+        served.upstream.last.finish()
+        body = (await response.read()).decode()
+    assert '{"type":"chunk","content":"two three"}' in body

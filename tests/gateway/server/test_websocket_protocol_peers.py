@@ -13,7 +13,10 @@ async def test_frames_before_the_response_to_the_handshake_abort_the_connection(
 
 @pytest.mark.parametrize(
     ("header", "status"),
-    [(b"Content-Length: 2", b"400"), (b"Upgrade: websocket", b"426"), (b"\r\n".join([b"X: y"] * 200), b"431")],
+    [
+        *((b"Content-Length: 2", b"400"), (b"Upgrade: websocket", b"426"), (b"\r\n".join([b"X: y"] * 200), b"431")),
+        (b"Sec-WebSocket-Protocol: " + b"dualstream.v1, " * 2000 + b"x", b"431"),
+    ],
 )
 async def test_a_handshake_that_is_not_valid_gets_a_response(header: bytes, status: bytes) -> None:
     _, written = await sent(HANDSHAKE.removesuffix(b"\r\n") + header + b"\r\n\r\n")

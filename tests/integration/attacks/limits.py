@@ -81,7 +81,7 @@ async def run(stage: Stage) -> list[Outcome]:
             "A list of subprotocols of 30 KB",
             (key, f"Sec-WebSocket-Protocol: {'dualstream.v1, ' * 2000}x"),
             [],
-            "8 KiB for a line of the handshake",
+            "8 KiB for the subprotocols",
         ),
         await _pings(stage, key),
         await _generations_on_a_socket(stage),
