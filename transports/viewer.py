@@ -289,7 +289,7 @@ class Viewer:
 
     def _frames(self, cursor: _Cursor, log: EventLog) -> Sequence[bytes]:
         """Return the frames that follow a cursor, and move it."""
-        seq, cursor.seq, shared = cursor.seq, log.last, log.readers > 1 and cursor.framing != ""
+        seq, cursor.seq, shared = cursor.seq, log.last, log.is_shared and cursor.framing != ""
         if shared:
             # Viewers side by side write the same frames: one of them makes them.
             cached = log.frames.get(cursor.framing)

@@ -120,8 +120,8 @@ class TextFastPath:
             held = counter.verbatim_bytes + FRAME_BYTES + len(verbatim)
             if held > VERBATIM_FACTOR * counter.limit:
                 return False
+            # Nothing was changed up to here, and all is done from here on.
             counter.verbatim_bytes = held
-        # Nothing was changed up to here, and all is done from here on.
         self._watchdog.last_content = now
         counter.size = grown
         counter.text_bytes += length

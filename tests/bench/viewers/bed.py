@@ -141,7 +141,7 @@ class Bed:
         return parse_provider_stats(json.loads(_get(self.testbed.provider.port, "/stats")))
 
     def release(self) -> None:
-        """Let the provider begin the answers that it holds."""
+        """Release the answers that the provider holds: it begins them."""
         _get(self.testbed.provider.port, "/release")
 
 

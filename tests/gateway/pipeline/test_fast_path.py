@@ -75,7 +75,7 @@ def advance(seconds: float) -> Step:
 
 
 def catch_up(path: TokenPath) -> None:
-    """Let all clients read again."""
+    """Resume all clients: they read again."""
     for viewer, client in path.viewers:
         client.reads = True
         viewer.resume()
@@ -87,7 +87,7 @@ def interrupt(path: TokenPath) -> None:
 
 
 def revise(path: TokenPath) -> None:
-    """Give feedback that begins another text, if that is possible."""
+    """Send feedback that begins another text, if that is possible."""
     request = FeedbackRequest(mode="revise", text="Shorter")
     _try(lambda: path.services.hub.feedback(path.generation.id, request, path.clock.now(), ANONYMOUS))
 
@@ -98,7 +98,7 @@ def _try(command: Callable[[], object]) -> None:
 
 
 def hold(path: TokenPath) -> None:
-    """Let the lease of the generation run out."""
+    """Expire the lease of the generation."""
     path.generation.lease.expires = path.clock.now() - 1
 
 
