@@ -76,6 +76,11 @@ def wait_until(condition: Callable[[], T], describe: Callable[[], object], secon
     return value
 
 
+def click_moving(element: WebElement) -> None:
+    """Click an element that an answer, which grows, may move between the search of its place and a click there."""
+    element.parent.execute_script("arguments[0].click()", element)
+
+
 def read_json(url: str) -> Any:  # noqa: ANN401 - JSON of a shape that the test knows
     """Return the JSON document at a URL."""
     with urllib.request.urlopen(url, timeout=DEADLINE_SECONDS) as response:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from tests.integration.browser import wait_until
+from tests.integration.browser import click_moving, wait_until
 from tests.integration.javascript.project import Project, run
 from tests.integration.npm import node22, npm_set
 from tests.integration.processes import CHECKOUT, serving
@@ -89,10 +89,9 @@ class ChatPage:
         path = f"//button[text()='{name}']|//label[text()='{name}']"
 
         def clicked() -> bool:
-            script = "arguments[0].click()"  # a re-render may move it between its search and a click by position
             found = self.driver.find_elements(By.XPATH, path)
             if found:
-                self.driver.execute_script(script, found[0])
+                click_moving(found[0])
             return bool(found)
 
         wait_until(clicked, self.describe)

@@ -11,7 +11,7 @@ import pytest
 from selenium.webdriver import Chrome
 
 from tests.integration import processes
-from tests.integration.browser import read_json, wait_until
+from tests.integration.browser import click_moving, read_json, wait_until
 from tests.integration.processes import CHECKOUT, Server, TcpProxy, missing, serving
 
 FOLDER = CHECKOUT / "examples/fastapi"
@@ -65,7 +65,7 @@ class ChatPage:
         wait_until(lambda: len(self.turns()) == before + 2, self.turns)
 
     def stop(self) -> None:
-        self.driver.find_element("id", "stop").click()
+        click_moving(self.driver.find_element("id", "stop"))
 
     def turns(self) -> list[tuple[str, str]]:
         """Return the kind and the text of each turn."""
