@@ -26,6 +26,11 @@ class CommandOrder:
     def __contains__(self, generation_id: str) -> bool:
         return generation_id in self._waiting
 
+    @property
+    def is_empty(self) -> bool:
+        """Return True if all have been executed."""
+        return not self._tasks
+
     async def add(self, generation_id: str, command: Callable[[], Awaitable[None]]) -> None:
         """Execute a command, after those before it about the same generation; return at once, unless many wait."""
         while self._count >= MAX_WAITING:

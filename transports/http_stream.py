@@ -143,7 +143,7 @@ class StreamedResponse:
     async def _view(self, viewer: Viewer, writer: Writer) -> None:
         self._stopped = asyncio.get_running_loop().create_future()
         self.write, self.unsent_bytes = writer.write, writer.unsent_bytes
-        writer.bind(viewer.resume, viewer.stop)
+        writer.bind(viewer.resume, viewer.leave)
         viewer.begin()
         await self._stopped
 
@@ -153,7 +153,7 @@ class StreamedResponse:
 
         async def stop_at_disconnect() -> None:
             await wait_for_disconnect(receive)
-            viewer.stop()
+            viewer.leave()
 
         async with sending(send_body, stop_at_disconnect) as writer:
             await self._view(viewer, writer)

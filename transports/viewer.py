@@ -209,6 +209,17 @@ class Viewer:
             self._stopped, self._writable = True, False
             self._on_stop()
 
+    def leave(self) -> None:
+        """Detach from everything, and stop: the client is gone.
+
+        At once, not when the owner of the connection runs next: the provider of an answer without a reader writes on
+        until then.
+        """
+        has_stopped = self._stopped
+        self.close()
+        if not has_stopped:
+            self._on_stop()
+
     def close(self) -> None:
         """Detach from everything; a second time does nothing."""
         self._stopped, self._writable = True, False

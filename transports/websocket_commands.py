@@ -95,6 +95,11 @@ class WebSocketCommands:
         self._order: CommandOrder | None = None
         """Of the commands for other gateways, once there is one."""
 
+    @property
+    def are_done(self) -> bool:
+        """Return True if no command waits for another gateway."""
+        return self._order is None or self._order.is_empty
+
     async def finish(self) -> None:
         """Wait for the commands that other gateways carry out."""
         if self._order is not None:

@@ -54,6 +54,11 @@ class Commands(Protocol):
         """Reject a message that was not kept and begins with `head`; return why the socket must be closed."""
         ...
 
+    @property
+    def are_done(self) -> bool:
+        """Return True if nothing that the messages have begun is left to be waited for."""
+        ...
+
     async def finish(self) -> None:
         """Wait for what the messages have begun."""
         ...
@@ -231,11 +236,19 @@ class WebSocketConnection:
         if (principal := self._identity.principal) is not None and (reader := message_reader(writer)) is not None:
             self._reservation = self._services.hub.prompts.reserve(principal.id, principal.address)
             reader.limit_messages(self._services.max_body_bytes, self._reservation)
-        writer.bind(self._viewer.resume, self._viewer.stop)
+        writer.bind(self._viewer.resume, self._leave if writer.raw else self._viewer.stop)
         self._viewer.begin()
         self._is_viewing = True
         while not self._is_stopped and await self._read_command(self._services.max_body_bytes):
             pass
+
+    def _leave(self) -> None:
+        """Detach from everything at once, unless a command that came before may still do so: it says more than that.
+
+        The task, which reads the disconnect too, does the rest.
+        """
+        if self._commands.are_done:
+            self._viewer.close()
 
     async def _execute_rest(self) -> None:
         """Execute what a client that is no longer read had sent before: it may be what stops its generations."""

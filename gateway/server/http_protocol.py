@@ -173,6 +173,11 @@ class HttpProtocol(HttpToolsProtocol):
             self._on_disconnect()
         self._unbind()
 
+    def eof_received(self) -> None:
+        """Report the disconnect: the transport closes the connection of a client that has ended its side."""
+        if self._on_disconnect is not None:
+            self._on_disconnect()
+
     def write(self, frames: Sequence[bytes]) -> bool:
         """Implement `Writer.write`: write the frames as one chunk of the chunked transfer coding (RFC 9112, 7.1)."""
         if self.transport.is_closing():

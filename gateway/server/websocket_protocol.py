@@ -62,6 +62,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         "_accepts_more",
         "_discards_message",
         "_limiter",
+        "_on_disconnect",
         "_on_drain",
         "_unauthenticated_bytes",
         "_unsent_pongs",
@@ -92,6 +93,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._unauthenticated_bytes: int | None = 0
         """Bytes read before a viewer was bound, or a reservation counts them; None from then on."""
         self._on_drain: Callable[[], None] | None = None
+        self._on_disconnect: Callable[[], None] | None = None
         self._unsent_pongs = 0
         """Pongs written since the write buffer was last found small."""
         self._limiter = MessageLimiter(config.ws_max_size)
@@ -155,11 +157,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         return self.transport.get_write_buffer_size()
 
     def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:
-        """Implement `Writer.bind`; `on_disconnect` is never called, because `receive` returns the disconnect.
+        """Implement `Writer.bind`.
+
+        `receive` returns the disconnect in any case. `on_disconnect` is called before, unless messages wait: those are
+        executed first.
 
         A viewer is bound once its client is authenticated: from here on messages may have their full size.
         """
-        self._on_drain = on_drain
+        self._on_drain, self._on_disconnect = on_drain, on_disconnect
         self._accept_any_size()
 
     def limit_messages(self, max_bytes: int, reservation: PromptReservation) -> None:
@@ -179,11 +184,26 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """
         if exc is not None:
             self._read_rest()
+        self._report_disconnect()
         super().connection_lost(exc)
         if self.connection_slot is not None:
             self.connection_slot.release()
-        self._on_drain = None
+        self._on_drain = self._on_disconnect = None
         self.conn.parser.close()
+
+    def eof_received(self) -> None:
+        """Report that the client is gone: the transport closes the connection now."""
+        self._report_disconnect()
+
+    def handle_close(self, event: Frame) -> None:
+        """Report that the client is gone, and answer its close frame."""
+        self._report_disconnect()
+        super().handle_close(event)
+
+    def _report_disconnect(self) -> None:
+        """Call `on_disconnect` if the application has taken all messages, and waits for the next one."""
+        if self._on_disconnect is not None and self.queue.is_awaited:
+            self._on_disconnect()
 
     def _read_rest(self) -> None:
         """Parse what waits in the socket of a connection that broke: its last command may be a stop.

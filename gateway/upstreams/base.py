@@ -142,7 +142,7 @@ class UpstreamResponse(Protocol):
         ...
 
     def stop(self) -> None:
-        """End `stream` as soon as possible, without the rest of the response."""
+        """End `stream`, and close the connection as soon as possible, without the rest of the response."""
         ...
 
     def complete(self) -> None:

@@ -114,11 +114,13 @@ class UpstreamConnection:
         self.response: aiohttp.ClientResponse | None = None
         self._protocol: TrackedProtocol | None = None
         self._transport: asyncio.Transport | None = None
+        self._closed: asyncio.Future[None] | None = None
+        """Done when the socket is closed, once the connection was reset."""
         self._token: Token[UpstreamConnection | None] | None = None
 
     def __enter__(self) -> None:
         """Register the connection that a request made inside this context gets from a `TrackingConnector`."""
-        self._protocol = self._transport = self.response = None
+        self._protocol = self._transport = self._closed = self.response = None
         self.reused, self.step = False, Step.RESOLVE
         self._token = _CONNECTION.set(self)
 
@@ -188,25 +190,30 @@ class UpstreamConnection:
         self.response, self.answered = response, True
         self.remove_listener(self._on_first_read)
 
-    async def abort(self) -> None:
-        """Abort the connection if this request still uses it, and return when its socket is closed.
+    def reset(self) -> None:
+        """Reset the connection if this request still uses it; `abort`, which must follow, waits until it is closed.
 
         Unsent data is dropped, here and in the kernel: `close()` would first deliver the rest of the request, and the
         provider would begin an answer without a reader.
         """
         self.remove_listener(self._on_first_read)
         protocol, transport, response = self._protocol, self._transport, self.response
-        if protocol is None or transport is None:
+        if protocol is None or transport is None or self._closed is not None:
             return
         if response is not None and response.connection is None:
             # The response was read to its end: the connection is in the pool, and may serve another request already.
             return
         # aiohttp creates this future on first access, and only while the connection is open.
-        closed = protocol.closed
+        self._closed = protocol.closed
         reset(transport)
         protocol.abort()
         if response is not None:
             response.close()
+
+    async def abort(self) -> None:
+        """Reset the connection if this request still uses it, and return when its socket is closed."""
+        self.reset()
+        closed, self._closed = self._closed, None
         if closed is not None:
             # Shielded: the caller is often cancelled at this point, and must not return before the socket is closed.
             with CancelScope(shield=True):

@@ -80,8 +80,14 @@ class StreamedResponse:
         self._connection.set_take(fast_path.read)
 
     def stop(self) -> None:
-        """End `stream`; see `UpstreamResponse.stop`."""
+        """Abort the connection, and end `stream`; see `UpstreamResponse.stop`."""
+        # Inside of a read, aiohttp's parser still runs. After the end mark the connection may serve another request. In
+        # both cases `close` decides.
+        may_abort = not (self._stopped or self._reading or self._reader.done)
         self._end()
+        if may_abort:
+            # Here, not when the task that awaits `stream` runs: until then, the provider would write on.
+            self._connection.reset()
 
     def complete(self) -> None:
         """End `stream` with what the end of the body adds; see `UpstreamResponse.complete`."""

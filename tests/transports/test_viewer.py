@@ -263,6 +263,16 @@ async def test_nothing_is_written_before_the_begin_or_after_the_close() -> None:
         viewer.close()
 
 
+async def test_one_that_leaves_is_no_viewer_any_more_and_stops_once() -> None:
+    async with new_harness() as harness:
+        generation = await harness.start()
+        left, stopped = (harness.view(generation, connection=FakeConnection()) for _ in range(2))
+        stopped.viewer.stop()
+        for viewing, viewers in ((left, 1), (stopped, 0), (left, 0)):
+            viewing.viewer.leave()
+            assert (viewing.ends, harness.services.hub.viewers) == (1, viewers)
+
+
 async def test_a_client_that_reads_nothing_for_too_long_is_disconnected_and_delays_no_other() -> None:
     async with new_harness() as harness:
         generation = await harness.start()

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from websockets.frames import Frame, Opcode
 
+from gateway.generation.state import State
 from gateway.net.tcp import RESET_ON_CLOSE, reset
 from gateway.protocol.events import Interrupted
 from gateway.server.websocket_protocol import WebSocketProtocol
@@ -94,6 +95,39 @@ async def test_commands_before_the_end_of_the_connection_are_executed(served: Se
         else:
             writer.write_eof()
         await until(lambda: not served.hub.running)
+
+
+async def test_a_generation_is_stopped_in_the_call_that_reports_the_disconnect(served: Served) -> None:
+    body = {**BODY, "options": {"on_disconnect": "cancel"}}
+    async with connected(served) as (reader, writer):
+        await open_socket(reader, writer)
+        writer.write(command(type="start", id=1, **body))
+        await served.called()
+        await reader.readuntil(b"accepted")
+        (protocol,) = (each for each in served.protocols if isinstance(each, WebSocketProtocol))
+        await until(lambda: protocol.queue.is_awaited)
+        protocol.eof_received()
+        assert (served.hub.viewers, served.only.state) == (0, State.STOPPING)
+    await until(lambda: not served.hub.running)
+    assert isinstance(served.only.end, Interrupted)
+    assert served.only.end.by == "disconnect"
+
+
+async def test_a_stop_that_was_read_with_the_disconnect_comes_first(served: Served) -> None:
+    body = {**BODY, "options": {"on_disconnect": "cancel"}}
+    async with connected(served) as (reader, writer):
+        await open_socket(reader, writer)
+        writer.write(command(type="start", id=1, **body))
+        await served.called()
+        await reader.readuntil(b"accepted")
+        (protocol,) = (each for each in served.protocols if isinstance(each, WebSocketProtocol))
+        await until(lambda: protocol.queue.is_awaited)
+        protocol.data_received(command(type="interrupt", generation_id=served.only.id))
+        protocol.eof_received()
+        assert (served.hub.viewers, served.only.state) == (1, State.WAITING)
+    await until(lambda: not served.hub.running)
+    assert isinstance(served.only.end, Interrupted)
+    assert served.only.end.by == "client"
 
 
 async def test_commands_that_wait_in_the_socket_when_a_write_fails_are_executed(served: Served) -> None:

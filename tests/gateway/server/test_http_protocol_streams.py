@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from gateway.config import Settings
+from gateway.generation.state import State
 from gateway.server.http_protocol import HttpProtocol
 from tests.served.gateway import Served
 from tests.served.viewers import until
@@ -95,6 +96,17 @@ async def test_a_disconnect_is_noticed_however_large_the_request_was(served: Ser
         await served.called()
         await read_until(reader, b"accepted")
     await until(lambda: served.hub.viewers == 0)
+    await until(lambda: served.only.state.is_terminal)
+
+
+async def test_a_stream_is_stopped_in_the_call_that_reports_its_disconnect(served: Served) -> None:
+    async with connected(served) as (reader, writer):
+        writer.write(request(BODY) + BODY)
+        await served.called()
+        await read_until(reader, b"accepted")
+        (protocol,) = (each for each in served.protocols if isinstance(each, HttpProtocol))
+        protocol.eof_received()
+        assert (served.hub.viewers, served.only.state) == (0, State.STOPPING)
     await until(lambda: served.only.state.is_terminal)
 
 

@@ -9,14 +9,17 @@ from gateway.protocol.errors import Code
 from gateway.protocol.events import Chunk, ToolCall
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.long_text import MAX_CHARS
+from gateway.upstreams.response import StreamedResponse
 from tests.event_loop import settle
 from tests.gateway.upstreams.raw_server import (
     COMPLETE,
     DONE,
+    REQUEST,
     RESPONSE_HEAD,
     chunked,
     delta,
     event,
+    opened,
     raw_upstream,
     read_events,
     read_failure,
@@ -56,6 +59,22 @@ async def test_characters_survive_every_split(size: int) -> None:
     chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
     async with raw_upstream(respond_stream(*chunks)) as (upstream, _):
         assert await read_events(upstream) == [Chunk(text), Finished("stop")]
+
+
+async def test_a_stop_between_two_reads_closes_the_connection_in_the_same_call() -> None:
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(RESPONSE_HEAD + chunked(delta(content="Once ")))
+
+    disconnects: asyncio.Queue[int] = asyncio.Queue()
+    async with raw_upstream(serve, disconnects) as (upstream, _), opened(upstream, REQUEST) as response:
+        came = asyncio.Event()
+        reading = asyncio.create_task(response.stream(lambda _events: came.set()))
+        await came.wait()
+        response.stop()
+        assert isinstance(response, StreamedResponse)
+        assert response._connection.is_lost
+        await reading
+        assert await disconnects.get() == 1
 
 
 async def test_a_lost_connection_after_the_end_mark_is_no_failure() -> None:

@@ -92,8 +92,13 @@ class AiSdkCommands:
         """Stops that these timers have begun."""
         self._close: Close | None = None
 
+    @property
+    def are_done(self) -> bool:
+        """Return True: each message is executed before the next one is read."""
+        return True
+
     async def finish(self) -> None:
-        """Return at once: each message is executed before the next one is read."""
+        """Return at once."""
 
     def close(self) -> None:
         """Release the timers and their stops, and what was counted for the socket."""

@@ -63,8 +63,13 @@ class TanStackCommands:
         """The runs on this socket that have not ended, by the id of their generation."""
         self._unreadable = 0
 
+    @property
+    def are_done(self) -> bool:
+        """Return True: each message is executed before the next one is read."""
+        return True
+
     async def finish(self) -> None:
-        """Return at once: each message is executed before the next one is read."""
+        """Return at once."""
 
     def close(self) -> None:
         """Forget what was counted for the socket, and its runs."""

@@ -82,8 +82,13 @@ class ResponsesCommands:
         self._timer = RestartableTimer(services.clock)
         self._timer.start(MAX_SECONDS, self._on_expired)
 
+    @property
+    def are_done(self) -> bool:
+        """Return True: each message is executed before the next one is read."""
+        return True
+
     async def finish(self) -> None:
-        """Return at once: each message is executed before the next one is read."""
+        """Return at once."""
 
     def close(self) -> None:
         """Forget what the socket has answered, and what was counted for it."""
