@@ -28,6 +28,7 @@ from gateway.net.resolver import ThreadResolver
 from gateway.net.tcp import reset
 from gateway.upstreams.base import NEVER_READ, Reads
 from gateway.upstreams.body_start import EVENT_STREAM
+from gateway.upstreams.chunks import ChunkJoiner, body_of
 from gateway.upstreams.errors.network import Step
 
 STALE_SECONDS = 0.1
@@ -67,13 +68,27 @@ class TrackedProtocol(ResponseHandler):
     was_paused = False
     """Reading was paused during this request: what was read before may be parsed later."""
     _paused_reading = False
+    _awaits_head = False
+    """Nothing of the response has been read."""
+    _joiner: ChunkJoiner | None = None
+    """Joins the chunks of each read, if the body is chunked."""
+
+    def attach(self) -> None:
+        """Begin with a request."""
+        self.served = self._awaits_head = True
+        self.take, self._joiner, self.was_paused = None, None, False
 
     def data_received(self, data: bytes) -> None:
         """Parse what was read, unless it is taken as it is; then call the listener with it."""
         if self.take is not None and self.take(data):
             return
         self.read_at = monotonic()
-        super().data_received(data)
+        body = 0
+        if self._awaits_head:
+            self._awaits_head = False
+            if body := body_of(data):
+                self._joiner = ChunkJoiner()
+        super().data_received(data if self._joiner is None else self._joiner.join(data, body))
         if self.listener is not None:
             self.listener(data)
 
@@ -132,8 +147,8 @@ class UpstreamConnection:
     def attach(self, protocol: TrackedProtocol) -> None:
         """Register the connection that the connector chose."""
         self._protocol, self._transport, self.reused = protocol, protocol.transport, protocol.served
-        protocol.served, protocol.listener = True, self._on_first_read
-        protocol.take, protocol.was_paused = None, False
+        protocol.attach()
+        protocol.listener = self._on_first_read
         self.answered, self.step = False, Step.SEND
         self.on_write()
 
@@ -154,7 +169,8 @@ class UpstreamConnection:
     @property
     def reads(self) -> Reads:
         """Return what tells when the socket was read last; before there is a connection, it never was."""
-        return self._protocol or NEVER_READ
+        # aiohttp's protocol is a queue of responses, and false while that is empty.
+        return NEVER_READ if self._protocol is None else self._protocol
 
     @property
     def was_paused(self) -> bool:
