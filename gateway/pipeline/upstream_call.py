@@ -272,7 +272,8 @@ class UpstreamCall:
             self.failure, self.is_over, self._given_up = failure, True, True
             self._halt()
         elif watchdog.is_complete(now) and self._end_answer is not None:
-            # The answer is complete; only its usage figures are missing.
+            # The answer is complete; only its usage figures are missing. What its end adds is as old as this check.
+            self._reads = NEVER_READ
             self._end_answer()
         else:
             self._schedule_check()

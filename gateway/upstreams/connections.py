@@ -108,6 +108,7 @@ class TrackedProtocol(ResponseHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Handle the end of the connection, then call the listener."""
+        self.read_at = monotonic()
         super().connection_lost(exc)
         self._paused_reading = False
         if self.listener is not None:
