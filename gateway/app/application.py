@@ -45,6 +45,7 @@ class Application(Starlette):
                     kept = {key: scope[key] for key in ("type", "method") if key in scope}
                     scope.clear()
                     scope.update(kept)
+                    del kept
                 await deferred.serve(receive, send)
         finally:
             if deferred.stream is not None:

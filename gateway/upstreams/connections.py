@@ -19,8 +19,6 @@ from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from anyio import CancelScope
-from multidict import CIMultiDict, CIMultiDictProxy
-from yarl import URL
 
 from gateway.clock import time_limit
 from gateway.net.open_files import open_socket
@@ -30,6 +28,7 @@ from gateway.upstreams.base import NEVER_READ, Reads
 from gateway.upstreams.body_start import EVENT_STREAM
 from gateway.upstreams.chunks import ChunkJoiner, body_of
 from gateway.upstreams.errors.network import Step
+from gateway.upstreams.light_response import ShortQueue
 
 STALE_SECONDS = 0.1
 """Longest time from the last write to the loss of a kept connection that the server had closed before.
@@ -77,6 +76,11 @@ class TrackedProtocol(ResponseHandler):
         """Begin with a request."""
         self.served = self._awaits_head = True
         self.take, self._joiner, self.was_paused = None, None, False
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        # Of responses: a connection has one at a time.
+        self._buffer = ShortQueue()  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         """Parse what was read, unless it is taken as it is; then call the listener with it."""
@@ -247,16 +251,6 @@ def is_event_stream(response: aiohttp.ClientResponse) -> bool:
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == EVENT_STREAM
 
 
-def drop_headers(response: aiohttp.ClientResponse) -> None:
-    """Drop the headers of a response and its request. aiohttp would hold these kilobytes for the whole stream.
-
-    aiohttp has no public way to do it.
-    """
-    response._request_info = _NO_REQUEST  # noqa: SLF001
-    response._headers, response._raw_headers = _NO_REQUEST.headers, ()  # noqa: SLF001
-
-
-_NO_REQUEST = aiohttp.RequestInfo(URL(), "POST", CIMultiDictProxy(CIMultiDict[str]()), URL())
 _CONNECTION: ContextVar[UpstreamConnection | None] = ContextVar("upstream_connection", default=None)
 
 

@@ -23,7 +23,6 @@ from gateway.upstreams.connections import (
     ConnectionLimits,
     TrackingConnector,
     UpstreamConnection,
-    drop_headers,
     is_event_stream,
 )
 from gateway.upstreams.documents import DocumentRequest, read_document
@@ -33,6 +32,7 @@ from gateway.upstreams.errors.network import Step, from_connection
 from gateway.upstreams.errors.refusals import from_response, is_compressed, read_error_body
 from gateway.upstreams.formats.base import AdaptableFormat, WireFormat
 from gateway.upstreams.formats.refused_fields import SETTINGS, refused_field
+from gateway.upstreams.light_response import lighten
 from gateway.upstreams.response import StreamedResponse
 
 logger = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class HttpUpstream:
             await connection.abort()
             raise
         content_type = EVENT_STREAM if is_event_stream(response) else response.content_type
-        drop_headers(response)
+        lighten(response)
         reader = self._wire_format.reader(self._api_key)
         return StreamedResponse(
             request.model,

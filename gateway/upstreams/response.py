@@ -20,6 +20,7 @@ from gateway.upstreams.connections import UpstreamConnection
 from gateway.upstreams.errors.failures import from_document, from_error_event, unreadable
 from gateway.upstreams.errors.network import broken_off
 from gateway.upstreams.formats.base import EventReader
+from gateway.upstreams.light_response import read_available
 from gateway.upstreams.long_text import MAX_CHARS, cut_long
 from gateway.upstreams.text_template import DATA, ChunkLayout, TextTemplate
 from gateway.upstreams.verbatim_line import has_key, verbatim_line
@@ -171,7 +172,7 @@ class StreamedResponse:
         reader = self._reader
         events: list[UpstreamEvent] = []
         try:
-            data = self._body.read_nowait()
+            data = read_available(self._body)
             if data and (self._start is None or (data := self._decide(self._start, data))):
                 self._parse(data, events)
         except (Failed, EventTooLongError, aiohttp.ClientError, TimeoutError) as error:

@@ -89,6 +89,7 @@ class FakeBody:
         self._reads = reads
         self.connection = FakeConnection()
         self.total_bytes = 0
+        self._buffer = ()
 
     def at_eof(self) -> bool:
         return not self._reads
