@@ -1,10 +1,10 @@
 """The fast path of a token: one read of the provider's socket becomes one event of the log, in one function.
 
 It serves the common case. The provider sends one event at a time, each in one chunk of the chunked transfer coding (RFC
-9112, 7.1), and all of them alike but for a text (`TextTemplate`). On the usual path, aiohttp parses the chunk, the
-response splits lines and matches the template, the call and its watchdog record the content, the generation counts it,
-and the log encodes it again: some 30 functions. What makes them dear is less what they compute than that the
-processor's caches have forgotten them since the last token.
+9112, 7.1), and all of them alike but for a text, and for a number that counts them (`TextTemplate`). On the usual path,
+aiohttp parses the chunk, the response splits lines and matches the template, the call and its watchdog record the
+content, the generation counts it, and the log encodes it again: some 30 functions. What makes them dear is less what
+they compute than that the processor's caches have forgotten them since the last token.
 
 `read` either takes a read as a whole, or changes nothing and returns False, and the usual path takes it. This is sound:
 
@@ -12,7 +12,9 @@ processor's caches have forgotten them since the last token.
   decoder between two events, and the reader of the wire format between two characters, and how an event with a text
   looks. None of them sees a read that is taken here, which would leave each of them where it stands.
 - A read is taken if it is one chunk by its own framing, its event begins and ends as learned, and there is one JSON
-  string between. The usual path would find the same text in it (`TextTemplate`).
+  string between. The usual path would find the same text in it (`TextTemplate`). Where events are numbered, it is taken
+  if its number is one more than that of the last event: so all its bytes but the text are known. The usual path ignores
+  numbers, and need not know which ones were taken here; when it has read an event, `learn` says which number is next.
 - What may change between two reads is checked for each: the state and the lease of the generation, whether its log is
   open, its size, its budget. What only the usual path changes (the end mark, the race, the time limits that hold) is
   checked in `learn`. A call that has ended reads no more.
@@ -45,8 +47,8 @@ class TextFastPath:
     """
 
     __slots__ = (
-        *("_attempt", "_call", "_chunk_times", "_counter", "_generation", "_head", "_kind", "_log", "_meter", "_now"),
-        *("_prefix_length", "_tail", "_verbatim", "_watchdog"),
+        *("_attempt", "_call", "_chunk_times", "_counter", "_data_at", "_generation", "_head", "_kind", "_log"),
+        *("_meter", "_now", "_number", "_number_in_head", "_tail", "_verbatim", "_watchdog"),
     )
 
     def __init__(
@@ -62,9 +64,11 @@ class TextFastPath:
         self._now = call.clock.now
         self._watchdog = call.watchdog
         self._head = b""
-        """Format of the beginning of a chunk, for its size; b"" while nothing can be taken."""
+        """See `ChunkLayout`; b"" while nothing can be taken."""
         self._tail = b""
-        self._prefix_length = 0
+        self._data_at = 0
+        self._number: int | None = None
+        self._number_in_head = False
         self._kind: type[Text] = Chunk
         self._verbatim = False
 
@@ -73,12 +77,12 @@ class TextFastPath:
         if layout is None or not self._call.takes_plain_text or self._counter.last is not layout.kind:
             self._head = b""
             return
-        self._head = layout.size_format + layout.head.replace(b"%", b"%%")
-        self._tail, self._kind = layout.tail, layout.kind
-        self._prefix_length, self._verbatim = layout.prefix_length, layout.verbatim
+        self._head, self._tail, self._kind = layout.head, layout.tail, layout.kind
+        self._data_at, self._verbatim = layout.data_at, layout.verbatim
+        self._number, self._number_in_head = layout.number, layout.number_in_head
 
     # One function on purpose: each further one costs as much as ten of its lines.
-    def read(self, data: bytes) -> bool:  # noqa: C901, PLR0911, PLR0912
+    def read(self, data: bytes) -> bool:  # noqa: C901, PLR0911, PLR0912, PLR0915
         """Append the text of a read and call the viewers; return False if the usual path must take it."""
         if not self._head:
             return False
@@ -89,7 +93,13 @@ class TextFastPath:
             size -= 1
             if not 0xFF < size <= 0xFFF:
                 return False
-        head, tail = self._head % size, self._tail
+        number = self._number
+        if number is None:
+            head, tail = self._head % size, self._tail
+        elif self._number_in_head:
+            head, tail = self._head % (size, number), self._tail
+        else:
+            head, tail = self._head % size, self._tail % number
         if not (data.startswith(head) and data.endswith(tail)):
             return False
         string = data[len(head) : -len(tail)]
@@ -105,7 +115,8 @@ class TextFastPath:
         else:
             # Without an escape sequence it is written as we would write it.
             length = len(string) - 2
-        verbatim = data[len(head) - self._prefix_length : -len(_EVENT_END)] if self._verbatim else None
+        # What follows the line of the size is the chunk and its line end.
+        verbatim = data[len(data) - size - 2 + self._data_at : -len(_EVENT_END)] if self._verbatim else None
         log, counter, generation, attempt, kind = self._log, self._counter, self._generation, self._attempt, self._kind
         grown = counter.size + length
         if (
@@ -122,6 +133,8 @@ class TextFastPath:
                 return False
             # Nothing was changed up to here, and all is done from here on.
             counter.verbatim_bytes = held
+        if number is not None:
+            self._number = number + 1
         self._watchdog.last_content = now
         counter.size = grown
         counter.text_bytes += length

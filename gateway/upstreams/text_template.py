@@ -1,7 +1,9 @@
 """Read text from events that look like an earlier one, without decoding the JSON around it. Pure."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -9,6 +11,9 @@ from gateway.protocol.events import Chunk, Reasoning, Text
 
 PROBE = "\x01dualstream\x01"
 """A text that no provider sends."""
+
+PROBE_NUMBER = b"987654321987654321"
+"""A number that no event has."""
 
 MAX_BATCH_CHARS = 8192
 """Characters after which a batch of text ends; clients get a batch as one message."""
@@ -25,8 +30,22 @@ DATA = b"data: "
 
 _DATA_LENGTH = len(DATA)
 
-_NAMED = (b"event: content_block_delta\n" + DATA, b"event: response.output_text.delta\n" + DATA)
-"""Beginnings of events of text in APIs that name their events, Anthropic's Messages and OpenAI's Responses."""
+_NAMED = tuple(
+    b"event: %b\n%b" % (name, DATA)
+    for name in (
+        b"content_block_delta",
+        b"response.output_text.delta",
+        b"response.reasoning_summary_text.delta",
+        b"response.reasoning_text.delta",
+    )
+)
+"""Beginnings of events of text in APIs that name them, Anthropic's Messages and OpenAI's Responses."""
+
+_NUMBER: Final = re.compile(rb'"sequence_number": ?(0|[1-9][0-9]{0,17})(?![0-9])')
+"""The number of an event, as OpenAI's Responses API writes it; no reader reads it.
+
+Only a key is followed by a colon, and a quotation mark inside a string is escaped: no text contains this.
+"""
 
 _NO_TEMPLATE = b"\r"
 """A carriage return ends a line, so no event contains one: nothing matches it."""
@@ -36,16 +55,46 @@ _NO_TEMPLATE = b"\r"
 class ChunkLayout:
     """What a read looks like that is one event with one text: a chunk of the chunked transfer coding (RFC 9112, 7.1).
 
-    It is the size of the chunk as `size_format` writes it, `head`, a JSON string, and `tail`, line end included. The
-    event's data begin `prefix_length` bytes before the string. `verbatim`: they are passed on, too.
+    It is `head`, a JSON string, and `tail`, line end included. `head` is the format of the size of the chunk and what
+    follows. The event's data begin `data_at` bytes behind the line of the size. `verbatim`: they are passed on, too.
+
+    `number` is that of the next event if each has one more than the one before. Then `head` is the format of size and
+    number; or, if not `number_in_head`, `tail` is that of the number.
     """
 
     kind: type[Text]
-    size_format: bytes
     head: bytes
     tail: bytes
-    prefix_length: int
+    data_at: int
     verbatim: bool
+    number: int | None = None
+    number_in_head: bool = False
+
+
+class _Side(NamedTuple):
+    """What stands on one side of the text: `begin`, and, if `is_numbered`, the number of the event and `end`."""
+
+    begin: bytes
+    end: bytes = b""
+    is_numbered: bool = False
+
+    @classmethod
+    def of(cls, data: bytes) -> "_Side":
+        """Return a side of an event."""
+        found = _NUMBER.search(data)
+        return cls(data) if found is None else cls(data[: found.start(1)], data[found.end(1) :], is_numbered=True)
+
+    def numbered(self, digits: bytes) -> bytes:
+        """Return the side of the event with a number."""
+        return b"%b%b%b" % (self.begin, digits, self.end) if self.is_numbered else self.begin
+
+    def format(self) -> bytes:
+        """Return the format of a number, or the escaped bytes of a side without one."""
+        begin, end = self.begin.replace(b"%", b"%%"), self.end.replace(b"%", b"%%")
+        return b"%b%%d%b" % (begin, end) if self.is_numbered else begin
+
+
+_NOTHING: Final = _Side(_NO_TEMPLATE)
 
 
 class TextTemplate:
@@ -59,11 +108,17 @@ class TextTemplate:
 
     Whether the string found in the event is the text itself, and not another field with the same value, is tested with
     a probe when a template is learned.
+
+    One number may differ, too, that of the event (`_NUMBER`): a number in place of another one leaves the parser in the
+    same state, and no reader reads it. The probe has another number than the event.
     """
 
     def __init__(self) -> None:
         self.kind: type[Text] = Chunk
-        self._prefix = self._suffix = _NO_TEMPLATE
+        self._prefix = self._suffix = _NOTHING
+        self._is_numbered = False
+        self._number = b""
+        """The number of the last event that matched; b"" if events have none."""
         self._unused = 0
 
     def match_read(self, data: bytes) -> str:
@@ -81,9 +136,15 @@ class TextTemplate:
         return self._match(data, start, end)
 
     def layout(self, size_format: bytes, read: bytes, *, verbatim: bool) -> ChunkLayout:
-        """Return what a chunk looks like whose data is an event like `read`, which has just matched."""
-        head, tail = read[: _data_start(read)] + self._prefix, self._suffix + b"\n\n\r\n"
-        return ChunkLayout(self.kind, size_format, head, tail, len(self._prefix), verbatim)
+        """Return what a chunk looks like whose data is the event after `read`, which has just matched.
+
+        `size_format` is how its size is written.
+        """
+        data_at, prefix, suffix = _data_start(read), self._prefix, self._suffix
+        head = b"%b%b%b" % (size_format, read[:data_at], prefix.format())
+        tail = suffix.format() if suffix.is_numbered else suffix.begin
+        number = int(self._number) + 1 if self._is_numbered else None
+        return ChunkLayout(self.kind, head, tail + b"\n\n\r\n", data_at, verbatim, number, prefix.is_numbered)
 
     def match_payloads(self, payloads: Sequence[bytes], start: int) -> list[str]:
         """Return the texts of the payloads from `start` on, up to the first mismatch or to `MAX_BATCH_CHARS`."""
@@ -109,23 +170,33 @@ class TextTemplate:
             return
         kind = type(events[0])
         prefix, found, suffix = payload.partition(orjson.dumps(events[0].content))
-        if (
-            b"\n" not in payload
-            and found
-            and list(decode(b"%b%b%b" % (prefix, orjson.dumps(PROBE), suffix))) == [kind(PROBE)]
-        ):
-            self._prefix, self._suffix, self.kind = prefix, suffix, kind
+        if b"\n" in payload or not found:
+            return
+        before = _Side.of(prefix)
+        after = _Side(suffix) if before.is_numbered else _Side.of(suffix)
+        probe = b"%b%b%b" % (before.numbered(PROBE_NUMBER), orjson.dumps(PROBE), after.numbered(PROBE_NUMBER))
+        if list(decode(probe)) == [kind(PROBE)]:
+            self._prefix, self._suffix, self.kind = before, after, kind
+            self._is_numbered = before.is_numbered or after.is_numbered
             self._unused += 1
 
     def forget(self) -> None:
         """Forget the template: events that look like it may mean something else from here on."""
-        self._prefix = self._suffix = _NO_TEMPLATE
+        self._prefix = self._suffix = _NOTHING
+        self._is_numbered = False
         # It is not for lack of similar events that this one matched none.
         self._unused = max(0, self._unused - 1)
 
     def _match(self, data: bytes, start: int, end: int) -> str:
         """Return the text between prefix and suffix, or "" if there is none: then the event is decoded in full."""
-        prefix, suffix = self._prefix, self._suffix
+        if self._is_numbered:
+            number = _NUMBER.search(data, start, end)
+            if number is None:
+                return ""
+            self._number = number[1]
+            prefix, suffix = self._prefix.numbered(self._number), self._suffix.numbered(self._number)
+        else:
+            prefix, suffix = self._prefix.begin, self._suffix.begin
         if not (data.startswith(prefix, start) and data.endswith(suffix, start, end)):
             return ""
         try:

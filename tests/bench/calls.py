@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Final, Protocol
@@ -23,6 +23,7 @@ from starlette.applications import Starlette
 from gateway.app.factory import create_app
 from gateway.config import Settings
 from gateway.server.uvicorn_config import server_config
+from tests.bench.provider.apis import Answer, ChatCompletion, Message, Response
 
 WARM_UP: Final = 64
 CHUNKS: Final = 400
@@ -35,11 +36,10 @@ TRANSPORTS: Final = ("sse", "websocket", "chat")
 PROJECTED: Final = ("messages", "responses", "ai-sdk", "ag-ui")
 """Other protocols, into which each chunk of the provider is translated."""
 
+PASSED_ON: Final = ("messages-passed-on", "responses-passed-on")
+"""APIs of providers that have the same API, whose chunks are passed on; chat completions are passed on, too."""
+
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-_EVENT: Final = (
-    b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"%b"}}]}\n\n'
-)
-_END: Final = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
 _ENDS: Final = (b'"complete"', b"[DONE]", b"message_stop", b"response.completed", b"RUN_FINISHED")
 
 
@@ -90,6 +90,8 @@ class _Exchange:
 
     def __init__(self, transport: str, counter: Meter) -> None:
         self._transport = transport
+        self.upstream_api, answer = _PROVIDERS.get(transport, ("openai", ChatCompletion))
+        self._answer = answer(1)
         self._counter = counter
         self._received = threading.Semaphore(0)
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -103,12 +105,11 @@ class _Exchange:
             connection.settimeout(SECONDS)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.recv(1 << 16)
-            connection.sendall(_HEAD)
+            connection.sendall(_HEAD + b"".join(map(_chunk, self._answer.begin())))
             for number in range(WARM_UP + CHUNKS):
-                event = _EVENT % (b"w%07d " % number)
-                connection.sendall(b"%x\r\n%b\r\n" % (len(event), event))
+                connection.sendall(_chunk(self._answer.token(b"w%07d " % number, number)))
                 self._received.acquire(timeout=SECONDS)
-            connection.sendall(b"%x\r\n%b\r\n0\r\n\r\n" % (len(_END), _END))
+            connection.sendall(b"".join(map(_chunk, self._answer.end(WARM_UP + CHUNKS))) + b"0\r\n\r\n")
             connection.recv(1)
 
     def consume(self, port: int) -> None:
@@ -192,11 +193,24 @@ _STARTS: Final = {
     "responses": _responses_start,
     "ai-sdk": _ai_sdk_start,
     "ag-ui": _ag_ui_start,
+    "messages-passed-on": _messages_start,
+    "responses-passed-on": _responses_start,
 }
+
+_PROVIDERS: Final[Mapping[str, tuple[str, type[Answer]]]] = {
+    "messages-passed-on": ("anthropic", Message),
+    "responses-passed-on": ("openai-responses", Response),
+}
+"""API of the provider, and how it writes its answer, if these are no chat completions."""
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 async def _serve(exchange: _Exchange, counter: Meter, prepare: Callable[[Starlette], None]) -> None:
-    settings = Settings.model_validate({"upstream": f"http://127.0.0.1:{exchange.upstream_port}/v1", "model": "m"})
+    upstream = f"http://127.0.0.1:{exchange.upstream_port}/v1"
+    settings = Settings.model_validate({"upstream": upstream, "upstream_api": exchange.upstream_api, "model": "m"})
     app = create_app(settings)
     prepare(app)
     server = uvicorn.Server(server_config(settings, app))
@@ -227,7 +241,7 @@ def count(transport: str) -> CallCounter:
 
 def main() -> None:
     """Print the calls of one chunk over each transport; with CALLS=1 in the environment, each function too."""
-    for transport in (*TRANSPORTS, *PROJECTED):
+    for transport in (*TRANSPORTS, *PROJECTED, *PASSED_ON):
         counter = count(transport)
         python, c = (round(counter.per_chunk(kind)) for kind in ("Python", "C"))
         print(f"{transport}: {python} Python and {c} C calls per chunk")

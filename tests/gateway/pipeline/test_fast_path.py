@@ -18,7 +18,9 @@ from gateway.protocol.errors import Refused
 from gateway.upstreams.base import DEFAULT_OUTPUT_BYTES, UpstreamRequest
 from gateway.upstreams.connections import UpstreamConnection
 from gateway.upstreams.formats.anthropic import AnthropicFormat
+from gateway.upstreams.formats.base import WireFormat
 from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
+from gateway.upstreams.formats.openai_responses import OpenAIResponsesFormat
 from gateway.upstreams.response import StreamedResponse
 from gateway.upstreams.text_template import ChunkLayout
 from tests.event_loop import settle
@@ -129,7 +131,7 @@ async def run_both(
     steps: Sequence[Step],
     *,
     verbatim: bool = False,
-    anthropic: bool = False,
+    wire_format: WireFormat | None = None,
     min_chars: float = 0.0,
     output_limit: int = DEFAULT_OUTPUT_BYTES,
     budget_usd: float = 0.0,
@@ -143,7 +145,7 @@ async def run_both(
                     fast=fast,
                     verbatim=verbatim,
                     limits=limits,
-                    wire_format=AnthropicFormat() if anthropic else None,
+                    wire_format=wire_format,
                     output_limit=output_limit,
                     budget_usd=budget_usd,
                 )
@@ -267,7 +269,50 @@ async def test_a_named_event_is_taken() -> None:
         *[b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hi"}}'] * 10,
     ]
     events = [b"event: %b\ndata: %b\n\n" % (orjson.loads(line)["type"].encode(), line) for line in data]
-    assert await run_both([view("sse"), *read_events(*events)], anthropic=True) == 8
+    assert await run_both([view("sse"), *read_events(*events)], wire_format=AnthropicFormat()) == 8
+
+
+NUMBERED_EVENTS: Final = (
+    b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":%(number)d,'
+    b'"item_id":"m%%","delta":%(text)b,"logprobs":[]}\n\n',
+    b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","item_id":"m%%","delta":%(text)b,'
+    b'"sequence_number":%(number)d}\n\n',
+    b'data: {"delta": %(text)b, "sequence_number": %(number)d, "type": "response.reasoning_text.delta"}\n\n',
+)
+"""Events of a response, as several servers write them: the number before the text, or behind it."""
+
+
+def numbered(number: int, text: str, provider: int = 0) -> bytes:
+    return NUMBERED_EVENTS[provider] % {b"number": number, b"text": orjson.dumps(text)}
+
+
+RESPONSE_END: Final = b'data: {"type":"response.completed","sequence_number":%d,"response":{"status":"completed"}}\n\n'
+
+
+@pytest.mark.parametrize("provider", range(len(NUMBERED_EVENTS)))
+@pytest.mark.parametrize("verbatim", [False, True])
+@pytest.mark.parametrize("first", [0, 5, 95, 995])
+async def test_numbered_events_are_taken(provider: int, verbatim: bool, first: int) -> None:
+    events = [numbered(number, "é%d", provider) for number in range(first, first + 10)]
+    steps = [view("sse"), *read_events(*events, RESPONSE_END % (first + 10)), *read(LAST)]
+    assert await run_both(steps, verbatim=verbatim, wire_format=OpenAIResponsesFormat()) == 8
+
+
+@pytest.mark.parametrize("provider", range(len(NUMBERED_EVENTS)))
+@pytest.mark.parametrize("number", [3, 5, 6, 14, 0, 40])
+async def test_an_event_with_another_number_than_the_next_one_is_not_taken(provider: int, number: int) -> None:
+    numbers = [0, 1, 2, 3, number, number + 1, number + 2]
+    events = [numbered(number, "a", provider) for number in numbers]
+    # The usual path takes it, and shows what the next one is.
+    taken = await run_both([view("sse"), *read_events(*events)], wire_format=OpenAIResponsesFormat())
+    assert taken == 4
+
+
+@pytest.mark.parametrize("number", [b"05", b"-5", b"5.0", b'"5"', b" 5", b"5 ", b"5,5", b"", b"null", b"9" * 30])
+async def test_a_number_that_is_spelled_otherwise(number: bytes) -> None:
+    odd = numbered(5, "odd").replace(b":5,", b":%b," % number)
+    events = [numbered(number, "a") for number in range(5)]
+    await run_both([view("sse"), *read_events(*events, odd, *events)], wire_format=OpenAIResponsesFormat())
 
 
 async def test_reasoning_is_taken_and_the_text_after_it() -> None:
@@ -402,6 +447,39 @@ def _run(coroutine: Coroutine[object, object, int]) -> int:
 @given(STEPS, st.booleans(), st.sampled_from([DEFAULT_OUTPUT_BYTES, 200]), st.sampled_from([0.0, 200.0]))
 def test_random_streams_are_equal(steps: list[Step], verbatim: bool, output_limit: int, budget_usd: float) -> None:
     assert _run(run_both(steps, verbatim=verbatim, output_limit=output_limit, budget_usd=budget_usd)) >= 2
+
+
+NUMBERED_READS: Final = st.lists(
+    st.one_of(
+        # Texts with the next numbers, from one on; sometimes with the same number again, or with a gap.
+        st.builds(
+            lambda first, step, texts: [numbered(first + step * at, text) for at, text in enumerate(texts)],
+            st.integers(0, 120),
+            st.sampled_from([1, 1, 1, 1, 0, 2, 10]),
+            st.lists(st.sampled_from(TEXTS) | st.text(max_size=4), min_size=1, max_size=6),
+        ),
+        st.builds(
+            lambda number, text, provider: [numbered(number, text, provider)],
+            st.integers(0, 120),
+            st.text(max_size=3),
+            st.integers(0, 2),
+        ),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(NUMBERED_READS, st.lists(st.integers(0, 2000), max_size=3), st.integers(1, 3), st.booleans())
+def test_random_numbered_events_are_equal(
+    groups: list[list[bytes]],
+    cuts: list[int],
+    per_chunk: int,
+    verbatim: bool,
+) -> None:
+    events = [event for group in groups for event in group]
+    reads = [*read_events(*events), *read(*joined(events, cuts, per_chunk=per_chunk)), *read_events(*events)]
+    _run(run_both([view("sse"), *reads], verbatim=verbatim, wire_format=OpenAIResponsesFormat()))
 
 
 @given(st.lists(TEXT_EVENTS, min_size=3, max_size=5), st.data())

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from gateway.protocol.events import Chunk, Reasoning
 from gateway.upstreams.base import UpstreamEvent
+from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.formats.openai_chat import ChunkReader
+from gateway.upstreams.formats.openai_responses import ResponsesReader
 from gateway.upstreams.text_template import MAX_UNUSED, TextTemplate
 from tests.gateway.upstreams.replay import decode_each, replay, split_at, split_batches, split_points
 
@@ -84,19 +86,66 @@ async def test_reading_by_template_equals_full_decoding(payloads: list[bytes], p
     assert code == expected_code
 
 
-def learned(*payloads: bytes) -> TextTemplate:
-    template, reader = TextTemplate(), ChunkReader()
+NUMBERED = [
+    # Numbers as OpenAI and other servers write them: before the text, behind it, with a space, or with none.
+    b'{"type":"response.output_text.delta","sequence_number":%(number)b,"item_id":"m","output_index":0,"delta":%(text)b}',
+    b'{"type":"response.output_text.delta","item_id":"m","output_index":0,"delta":%(text)b,"sequence_number":%(number)b}',
+    b'{"delta": %(text)b, "sequence_number": %(number)b, "type": "response.output_text.delta"}',
+    b'{"type":"response.output_text.delta","sequence_number":1,"delta":%(text)b,"sequence_number":%(number)b}',
+    b'{"type":"response.output_text.delta","output_index":%(number)b,"delta":%(text)b}',
+    b'{"type":"response.reasoning_summary_text.delta","sequence_number":%(number)b,"delta":%(text)b}',
+    b'{"type":"response.output_text.delta","item":{"sequence_number":%(number)b},"delta":%(text)b}',
+    b'{"type":"response.function_call_arguments.delta","sequence_number":%(number)b,"delta":%(text)b}',
+    b'{"type":"response.output_text.done","sequence_number":%(number)b,"text":%(text)b}',
+]
+NUMBERS = [b"0", b"1", b"9", b"10", b"99", b"100", b"007", b"-1", b"1.5", b"1e3", b'"5"', b"null", b"9" * 18, b"9" * 19]
+
+
+def numbered(provider: int, number: bytes, value: bytes) -> bytes:
+    """Return an event with a number and a text, both as JSON."""
+    return NUMBERED[provider] % {b"number": number, b"text": value}
+
+
+numbered_payload_lists = st.lists(
+    st.one_of(
+        st.builds(
+            numbered,
+            st.integers(0, len(NUMBERED) - 1),
+            st.sampled_from(NUMBERS) | st.integers(0, 300).map(lambda number: b"%d" % number),
+            st.sampled_from(VALUES) | st.text(max_size=4).map(orjson.dumps),
+        ),
+        st.builds(
+            numbered, st.integers(0, 1), st.integers(0, 12).map(lambda number: b"%d" % number), st.sampled_from(VALUES)
+        ),
+        st.sampled_from(OTHER),
+    ),
+    max_size=12,
+)
+
+
+@given(numbered_payload_lists, split_points)
+async def test_reading_numbered_events_by_template_equals_full_decoding(
+    payloads: list[bytes], points: list[int]
+) -> None:
+    stream = b"".join(b"data: %b\n\n" % data for data in payloads)
+    events, code = await replay(split_at(stream, points), ResponsesReader())
+    expected, expected_code = decode_each(stream, ResponsesReader())
+    assert separate(events) == separate(expected)
+    assert code == expected_code
+
+
+def learned(*payloads: bytes, reader_type: type[EventReader] = ChunkReader) -> TextTemplate:
+    def decode(data: bytes) -> list[UpstreamEvent]:
+        events: list[UpstreamEvent] = []
+        reader_type().read(data, events)
+        return events
+
+    template, reader = TextTemplate(), reader_type()
     for data in payloads:
         events: list[UpstreamEvent] = []
         reader.read(data, events)
         template.learn(data, events, decode)
     return template
-
-
-def decode(data: bytes) -> list[UpstreamEvent]:
-    events: list[UpstreamEvent] = []
-    ChunkReader().read(data, events)
-    return events
 
 
 def test_it_matches_one_event_and_several() -> None:
@@ -163,3 +212,34 @@ def test_it_stops_learning_when_no_two_events_look_alike() -> None:
     template = learned(*(b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % n for n in range(MAX_UNUSED + 1)))
     assert template.match_payloads([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % (MAX_UNUSED - 1)], 0) == ["a"]
     assert template.match_payloads([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % MAX_UNUSED], 0) == []
+
+
+@pytest.mark.parametrize("provider", [0, 1, 2, 5])
+def test_the_number_of_an_event_may_be_any(provider: int) -> None:
+    template = learned(numbered(provider, b"9", b'"a"'), reader_type=ResponsesReader)
+    payloads = [numbered(provider, number, b'"b"') for number in (b"10", b"100", b"0", b"7")]
+    assert template.match_payloads(payloads, 0) == ["b"] * 4
+    for number in (b"", b"07", b"-7", b"7.5", b"7 ", b'"7"', b"null", b"1" * 19):
+        assert template.match_payloads([numbered(provider, number, b'"b"')], 0) == []
+
+
+def test_another_number_must_be_the_same() -> None:
+    template = learned(numbered(4, b"0", b'"a"'), reader_type=ResponsesReader)
+    assert template.match_payloads([numbered(4, b"1", b'"b"')], 0) == []
+
+
+def test_a_text_that_looks_like_a_number_is_a_text() -> None:
+    template = learned(numbered(1, b"9", b'"a"'), reader_type=ResponsesReader)
+    text = '"sequence_number":7'
+    assert template.match_payloads([numbered(1, b"10", orjson.dumps(text))], 0) == [text]
+
+
+@pytest.mark.parametrize(("provider", "in_head"), [(0, True), (1, False)])
+def test_the_layout_has_the_number_of_the_next_event(provider: int, in_head: bool) -> None:
+    template = learned(numbered(provider, b"9", b'"%"'), reader_type=ResponsesReader)
+    read = b"data: %b\n\n" % numbered(provider, b"99", b'"b"')
+    assert template.match_read(read) == "b"
+    layout = template.layout(b"%x\r\n", read, verbatim=False)
+    assert (layout.number, layout.number_in_head) == (100, in_head)
+    head, tail = (layout.head % (16, 100), layout.tail) if in_head else (layout.head % 16, layout.tail % 100)
+    assert head + b'"b"' + tail == b"10\r\ndata: %b\n\n\r\n" % numbered(provider, b"100", b'"b"')
