@@ -172,7 +172,8 @@ def snapshot(generation: Generation, now: float) -> dict[str, object]:
 
 
 def _attempt_snapshot(attempt: Attempt, accepted_at: float) -> dict[str, object]:
-    summary = summarize_attempt(attempt, accepted_at)
+    used = attempt.used()
+    summary = summarize_attempt(attempt, used, attempt.cost_of(used), accepted_at)
     return {
         "attempt": summary.number,
         "revision": summary.revision,

@@ -54,8 +54,8 @@ class KeyActivity:
         """Count a generation that has ended here."""
         if record.principal.source != "key" or record.is_surrendered:
             return
-        (usage, _, charged), name = record.generation.bill(), record.principal.id
-        use = Use(1, usage.input_tokens or 0, usage.output_tokens or 0, charged)
+        bill, name = record.generation.bill(), record.principal.id
+        use = Use(1, bill.usage.input_tokens or 0, bill.usage.output_tokens or 0, bill.charged)
         self._daily_use.add(name, use, self._clock.unix())
         self._changed[name] = None
 

@@ -46,17 +46,17 @@ class Attempt:
         A call that was cancelled before its answer began may have been accepted: its prompt is counted. Figures that
         came before the provider's end mark are outdated: they are a minimum, not exact.
         """
-        return self.usage if self.refused or self._is_known else self._estimated()
-
-    @property
-    def _is_known(self) -> bool:
-        """Return True if the provider's figures are final and can be true: some servers send zeros for all."""
         usage = self.usage
-        if usage is None or not self.usage_final:
-            return False
-        if usage.output_tokens == 0 and self.text_bytes:
-            return False
-        return bool(usage.input_tokens) or bool(usage.output_tokens)
+        if self.refused:
+            return usage
+        # The provider's figures count if they are final and can be true: some servers send zeros for all.
+        if (
+            usage is not None
+            and self.usage_final
+            and (usage.output_tokens or (usage.input_tokens and not (usage.output_tokens == 0 and self.text_bytes)))
+        ):
+            return usage
+        return self._estimated()
 
     def charge_for(self, cost: float | None) -> float:
         """Return what a budget is charged in US dollars: its `cost`, or an estimate of it; 0 without a price."""
@@ -66,7 +66,9 @@ class Attempt:
 
     def _estimated(self) -> Usage:
         """Return the usage, estimated where the provider reported nothing, or less than came."""
-        reported = self.usage or Usage(None, None, "estimated")
+        reported = self.usage
+        if reported is None:
+            return Usage(self.prompt_tokens, estimate_output(self.text_bytes), "estimated")
         return Usage(
             self.prompt_tokens if reported.input_tokens is None else reported.input_tokens,
             max(reported.output_tokens or 0, estimate_output(self.text_bytes)),

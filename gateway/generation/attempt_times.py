@@ -12,6 +12,18 @@ class AttemptTimes:
     first_content: float | None = None
     ended: float | None = None
 
+    def durations(self, accepted_at: float) -> tuple[float | None, float | None, float | None, float | None]:
+        """Return its durations in milliseconds: from `accepted_at` to the call, then from the call to each moment."""
+        started, opened, first_content, ended = self.started, self.opened, self.first_content, self.ended
+        if started is None:
+            return None, None, None, None
+        return (
+            round((started - accepted_at) * 1000, 3),
+            None if opened is None else round((opened - started) * 1000, 3),
+            None if first_content is None else round((first_content - started) * 1000, 3),
+            None if ended is None else round((ended - started) * 1000, 3),
+        )
+
     def shifted(self, seconds: float) -> "AttemptTimes":
         """Return the same moments on a clock that is so many seconds ahead."""
         moments = (self.started, self.opened, self.first_content, self.ended)

@@ -20,29 +20,39 @@ class Bill(NamedTuple):
     """None if the cost of one of them is unknown."""
     charged: float
     """What a budget is charged, also where the total cost is unknown."""
+    usages: Sequence[Usage | None]
+    """Of each attempt, as `Attempt.used` returns it."""
+    costs: Sequence[float | None]
+    """Of each attempt, as `Attempt.cost_of` returns it."""
 
 
 def bill_of(attempts: Sequence[Attempt]) -> Bill:
     """Return the bill of attempts as they are now."""
-    usages = [attempt.used() for attempt in attempts]
-    costs = [attempt.cost_of(used) for attempt, used in zip(attempts, usages, strict=True)]
-    known = [cost for cost in costs if cost is not None]
-    charges = [attempt.charge_for(cost) for attempt, cost in zip(attempts, costs, strict=True)]
-    return Bill(
-        sum_usage([used for used in usages if used is not None]),
-        round(sum(known), COST_DIGITS) if len(known) == len(costs) else None,
-        sum(charges),
-    )
+    usages, costs = list[Usage | None](), list[float | None]()
+    accepted, known, charges = list[Usage](), list[float](), list[float]()
+    for attempt in attempts:
+        used = attempt.used()
+        cost = attempt.cost_of(used)
+        usages.append(used)
+        costs.append(cost)
+        if used is not None:
+            accepted.append(used)
+        if cost is not None:
+            known.append(cost)
+        charges.append(attempt.charge_for(None) if cost is None else cost)
+    total = round(sum(known), COST_DIGITS) if len(known) == len(costs) else None
+    return Bill(sum_usage(accepted), total, sum(charges), usages, costs)
 
 
-def output_tokens(attempts: Sequence[Attempt], revision: int, current: Attempt | None) -> int:
+def output_tokens(
+    attempts: Sequence[Attempt], usages: Sequence[Usage | None], revision: int, current: Attempt | None
+) -> int:
     """Return the output tokens of one revision's text, which several attempts may have produced.
 
-    An attempt counts if it brought text, or is the `current` one.
+    An attempt counts if it brought text, or is the `current` one. `usages` are theirs.
     """
-    usages = [
-        attempt.used()
-        for attempt in attempts
-        if attempt.revision == revision and (attempt.text_bytes or attempt is current)
-    ]
-    return sum(usage.output_tokens or 0 for usage in usages if usage is not None)
+    tokens = 0
+    for attempt, used in zip(attempts, usages, strict=True):
+        if used is not None and attempt.revision == revision and (attempt.text_bytes or attempt is current):
+            tokens += used.output_tokens or 0
+    return tokens

@@ -188,7 +188,9 @@ class GenerationBase:
 
     def output_tokens(self) -> int:
         """Return the output tokens of the present text."""
-        return output_tokens(self.attempts, self.revision, self.current_attempt)
+        settled = self._settled
+        usages = [attempt.used() for attempt in self.attempts] if settled is None else settled.usages
+        return output_tokens(self.attempts, usages, self.revision, self.current_attempt)
 
     def metrics(self, now: float) -> Metrics:
         """Return the measurements up to now, or up to its end."""

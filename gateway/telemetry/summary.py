@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from gateway.generation.attempt import Attempt
 from gateway.generation.bill import COST_DIGITS
@@ -88,7 +89,7 @@ def summarize(
     """Return the summary of a generation that has ended; `unix` is the time of `now` in seconds since 1970."""
     end, attempt, metrics = generation.end, generation.current_attempt, generation.metrics(now)
     accepted, _, first_content = generation.moments(unix - now)
-    usage, cost, _ = generation.bill()
+    bill = generation.bill()
     return GenerationSummary(
         id=generation.id,
         request_id=generation.request_id,
@@ -106,9 +107,11 @@ def summarize(
         reason=end.reason if isinstance(end, Interrupted) else None,
         cancel_ms=end.cancel_ms if isinstance(end, Interrupted) else None,
         metrics=metrics,
-        usage=usage,
-        cost_usd=cost,
-        attempts=[summarize_attempt(attempt, accepted - (unix - now)) for attempt in generation.attempts],
+        usage=bill.usage,
+        cost_usd=bill.cost,
+        attempts=[
+            *map(summarize_attempt, generation.attempts, bill.usages, bill.costs, repeat(accepted - (unix - now)))
+        ],
         views=dict(views),
         resumes=resumes,
         ended_at=accepted + metrics.duration_ms / 1000,
@@ -126,10 +129,12 @@ def _failovers(generation: Generation) -> int:
     return sum(isinstance(event, Revision) and event.reason == "failover" for event in events)
 
 
-def summarize_attempt(attempt: Attempt, accepted_at: float) -> AttemptSummary:
-    """Return the summary of an attempt; `accepted_at` is when its generation was accepted, by the same clock."""
-    times, used = attempt.times, attempt.used()
-    cost = attempt.cost_of(used)
+def summarize_attempt(attempt: Attempt, used: Usage | None, cost: float | None, accepted_at: float) -> AttemptSummary:
+    """Return the summary of an attempt that `used` this and has this `cost`.
+
+    `accepted_at` is when its generation was accepted, by the clock of its times.
+    """
+    start, open_, first_content, duration = attempt.times.durations(accepted_at)
     return AttemptSummary(
         number=attempt.number,
         revision=attempt.revision,
@@ -140,13 +145,9 @@ def summarize_attempt(attempt: Attempt, accepted_at: float) -> AttemptSummary:
         opened=attempt.opened,
         usage=used,
         cost_usd=None if cost is None else round(cost, COST_DIGITS),
-        start_ms=_between(accepted_at, times.started),
-        open_ms=_between(times.started, times.opened),
-        first_content_ms=_between(times.started, times.first_content),
-        duration_ms=_between(times.started, times.ended),
+        start_ms=start,
+        open_ms=open_,
+        first_content_ms=first_content,
+        duration_ms=duration,
         text_bytes=attempt.text_bytes,
     )
-
-
-def _between(start: float | None, end: float | None) -> float | None:
-    return None if start is None or end is None else round((end - start) * 1000, 3)

@@ -2,8 +2,10 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import final
 
 
+@final
 class Histogram:
     """Counts values in buckets. `counts` has one number for each bound, and one for values above the last bound.
 

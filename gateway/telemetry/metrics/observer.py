@@ -14,8 +14,10 @@ from gateway.security.principals import Principal
 from gateway.telemetry.gen_ai import OPERATION, UNKNOWN_MODALITY, provider_name
 from gateway.telemetry.metrics import names
 from gateway.telemetry.metrics.chunk_times import ChunkTimes
+from gateway.telemetry.metrics.histogram import Histogram
 from gateway.telemetry.metrics.metric import Metric
-from gateway.telemetry.metrics.registry import Registry
+from gateway.telemetry.metrics.registry import Amount, Registry
+from gateway.telemetry.metrics.series import MAX_GROUPS, SeriesGroups
 from gateway.telemetry.metrics.snapshot import Labels
 from gateway.telemetry.observer import Observer, ResumeOutcome
 from gateway.telemetry.summary import AttemptSummary, GenerationSummary
@@ -30,7 +32,7 @@ TOKENS: Final[Sequence[Metric]] = (
     names.CACHE_WRITE_TOKENS,
     names.REASONING_TOKENS,
 )
-"""The counters of tokens, in the order of `_tokens`."""
+"""The counters of the tokens of a call."""
 
 
 class MetricsObserver(Observer):
@@ -38,16 +40,23 @@ class MetricsObserver(Observer):
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._running: dict[str, Labels] = {}
-        """The labels under which each generation that runs here is counted, by its id."""
+        self._running: dict[str, Amount] = {}
+        """Where each generation that runs here is counted, by its id."""
+        self._starts = SeriesGroups(registry, lambda *labels: [(names.STARTED, labels)])
+        self._ends = SeriesGroups(registry, _series_of_end)
+        self._attempt_ends = SeriesGroups(registry, _series_of_attempt)
+        self._viewers = SeriesGroups(registry, lambda *labels: [(names.VIEWERS, labels), (names.VIEWS, labels)])
+        self._chunks: dict[tuple[Labels, Labels], tuple[Histogram, Histogram]] = {}
+        """The histograms of chunks by their labels."""
 
     def on_start(self, generation: Generation, principal: Principal) -> None:
         """Count a start. One that this gateway continues was counted by the gateway that has died."""
         source = generation.source
         labels = (source.transport, source.dialect, generation.model)
         if not generation.attempts:
-            self._registry.add(names.STARTED, 1, *labels)
-        self._running[generation.id] = self._registry.add(names.RUNNING, 1, *labels)
+            self._starts[labels].count(1)
+        self._running[generation.id] = running = self._registry.amount(names.RUNNING, *labels)
+        running.value += 1
 
     def on_refused(self, refused: Refused, principal: Principal, source: StartSource) -> None:
         """Count a refused start."""
@@ -55,32 +64,44 @@ class MetricsObserver(Observer):
 
     def chunk_times(self, generation: Generation, attempt: Attempt) -> ChunkTimes:
         """Return what measures the chunks of a call."""
-        source, registry = generation.source, self._registry
-        by = (source.transport, source.dialect)
-        gaps = registry.histogram(names.CHUNK_GAP, *self._call(generation, attempt), *by)
-        delays = registry.histogram(names.CHUNK_DELAY, *by, generation.model, attempt.provider)
-        return ChunkTimes(gaps, delays)
+        source, registry, provider = generation.source, self._registry, attempt.provider
+        call = _call_labels(generation.model, provider, attempt.upstream_model, attempt.vendor)
+        gap_labels = (*call, source.transport, source.dialect)
+        delay_labels = (source.transport, source.dialect, generation.model, provider)
+        found = self._chunks.get((gap_labels, delay_labels))
+        if found is None:
+            found = (
+                registry.histogram(names.CHUNK_GAP, *gap_labels),
+                registry.histogram(names.CHUNK_DELAY, *delay_labels),
+            )
+            if (
+                len(self._chunks) < MAX_GROUPS
+                and registry.has_series(names.CHUNK_GAP, gap_labels)
+                and registry.has_series(names.CHUNK_DELAY, delay_labels)
+            ):
+                self._chunks[gap_labels, delay_labels] = found
+        return ChunkTimes(*found)
 
     def on_attempt_end(self, generation: Generation, attempt: Attempt) -> None:
         """Count a call and what it used; one that the budget did not allow was not made."""
-        if attempt.times.started is None:
+        times = attempt.times
+        started = times.started
+        if started is None:
             return
-        registry, target = self._registry, (generation.model, attempt.provider)
-        registry.add(names.ATTEMPTS, 1, *target, attempt.ended or "")
-        call, times, usage = self._call(generation, attempt), attempt.times, attempt.used()
+        usage = attempt.used()
         cost = attempt.cost_of(usage)
-        if times.started is not None and times.ended is not None:
-            error = attempt.ended if attempt.ended in FAILURES else ""
-            registry.record(names.CALL_DURATION, times.ended - times.started, *call, error or "")
-        if times.started is not None and times.first_content is not None:
-            registry.record(names.FIRST_CHUNK, times.first_content - times.started, *call)
-        registry.add(names.CONTENT_BYTES, attempt.text_bytes, *target)
-        if cost is None:
-            registry.add(names.UNPRICED, 1, *target)
-        else:
-            registry.add(names.COST, cost, *target)
-        if usage is not None:
-            self._count_usage(usage, call)
+        series = self._attempt_ends[
+            generation.model, attempt.provider, attempt.upstream_model, attempt.vendor, str(attempt.ended or "")
+        ]
+        series.count(
+            1,
+            None if times.ended is None else times.ended - started,
+            None if times.first_content is None else times.first_content - started,
+            attempt.text_bytes,
+            1 if cost is None else None,
+            cost,
+            *(() if usage is None else _tokens(usage)),
+        )
 
     def on_retry(self, generation: Generation, failure: Failed, provider: str, following: str) -> None:
         """Count a failure after which another attempt follows."""
@@ -92,14 +113,13 @@ class MetricsObserver(Observer):
 
     def on_viewer(self, generation_id: str, transport: str, *, resumed: bool) -> None:
         """Count a viewer that has come."""
-        self._registry.add(names.VIEWERS, 1, transport)
-        self._registry.add(names.VIEWS, 1, transport)
+        self._viewers[transport,].count(1, 1)
         if resumed:
             self._registry.add(names.RESUMES, 1, transport, "resumed")
 
     def on_viewer_left(self, generation_id: str, transport: str) -> None:
         """Count a viewer that has left."""
-        self._registry.add(names.VIEWERS, -1, transport)
+        self._viewers[transport,].count(-1)
 
     def on_not_resumed(self, transport: str, outcome: ResumeOutcome) -> None:
         """Count a client that came back in vain."""
@@ -111,16 +131,15 @@ class MetricsObserver(Observer):
 
     def on_end(self, summary: GenerationSummary) -> None:
         """Count the end of a generation."""
-        registry, metrics = self._registry, summary.metrics
-        source = (summary.source.transport, summary.source.dialect)
-        labels = (*source, summary.model, summary.provider or "")
-        end, code = summary.end.value, summary.code or summary.interrupted_by or ""
+        registry, metrics, source = self._registry, summary.metrics, summary.source
+        end, code = str(summary.end), summary.code or summary.interrupted_by or ""
         self._stop_counting(summary.id)
-        registry.add(names.ENDED, 1, *labels, end, code)
-        registry.record(names.DURATION, metrics.duration_ms / 1000, *labels, end)
-        registry.record(names.QUEUE_WAIT, metrics.queue_ms / 1000, summary.model)
-        if metrics.ttft_ms is not None:
-            registry.record(names.FIRST_TOKEN, metrics.ttft_ms / 1000, *labels)
+        self._ends[source.transport, source.dialect, summary.model, summary.provider or "", end, code].count(
+            1,
+            metrics.duration_ms / 1000,
+            metrics.queue_ms / 1000,
+            None if metrics.ttft_ms is None else metrics.ttft_ms / 1000,
+        )
         for reason, count in (
             ("failover", summary.failovers),
             ("feedback", metrics.revisions - 1 - summary.failovers),
@@ -133,35 +152,56 @@ class MetricsObserver(Observer):
         for attempt, reason, tokens in _wasted(summary):
             registry.add(names.WASTED_TOKENS, tokens, summary.model, attempt.provider, reason)
 
-    def _count_usage(self, usage: Usage, call: tuple[str, ...]) -> None:
-        for metric, tokens in zip(TOKENS, _tokens(usage), strict=True):
-            if tokens is not None:
-                self._registry.add(metric, tokens, *call, UNKNOWN_MODALITY)
-        if usage.input_tokens is not None:
-            self._registry.record(names.CALL_INPUT_TOKENS, usage.input_tokens, *call)
-        if usage.output_tokens is not None:
-            self._registry.record(names.CALL_OUTPUT_TOKENS, usage.output_tokens, *call)
-
-    def _call(self, generation: Generation, attempt: Attempt) -> tuple[str, ...]:
-        """Return the labels of a call."""
-        provider = attempt.provider
-        name = provider_name(attempt.vendor, provider)
-        return (OPERATION, name, attempt.upstream_model, generation.model, provider)
-
     def _stop_counting(self, generation_id: str) -> None:
-        labels = self._running.pop(generation_id, None)
-        if labels is not None:
-            self._registry.add(names.RUNNING, -1, *labels)
+        running = self._running.pop(generation_id, None)
+        if running is not None:
+            running.value -= 1
+
+
+def _series_of_end(*key: str) -> Sequence[tuple[Metric, Labels]]:
+    """Return the series of the end of a generation: how often, its duration, the wait for a slot, the first token."""
+    *labels, end, _ = key
+    return [
+        (names.ENDED, key),
+        (names.DURATION, (*labels, end)),
+        (names.QUEUE_WAIT, (labels[2],)),
+        (names.FIRST_TOKEN, (*labels,)),
+    ]
+
+
+def _series_of_attempt(
+    model: str, provider: str, upstream_model: str, vendor: str, ended: str
+) -> Sequence[tuple[Metric, Labels]]:
+    """Return the series of the end of a call: what it took, brought and cost, and its tokens (`_tokens`)."""
+    target, call = (model, provider), _call_labels(model, provider, upstream_model, vendor)
+    return [
+        (names.ATTEMPTS, (*target, ended)),
+        (names.CALL_DURATION, (*call, ended if ended in FAILURES else "")),
+        (names.FIRST_CHUNK, call),
+        (names.CONTENT_BYTES, target),
+        (names.UNPRICED, target),
+        (names.COST, target),
+        *((metric, (*call, UNKNOWN_MODALITY)) for metric in TOKENS),
+        (names.CALL_INPUT_TOKENS, call),
+        (names.CALL_OUTPUT_TOKENS, call),
+    ]
+
+
+def _call_labels(model: str, provider: str, upstream_model: str, vendor: str) -> Labels:
+    """Return the labels of a call, in the order of `names.CALL`."""
+    return (OPERATION, provider_name(vendor, provider), upstream_model, model, provider)
 
 
 def _tokens(usage: Usage) -> Sequence[int | None]:
-    """Return what the counters of tokens count of the usage of a call."""
+    """Return what is counted of the usage of a call: for `TOKENS`, and for the histograms of input and output."""
     return (
         usage.input_tokens,
         usage.output_tokens,
         usage.cached_input_tokens,
         usage.cache_write_tokens,
         usage.reasoning_tokens,
+        usage.input_tokens,
+        usage.output_tokens,
     )
 
 

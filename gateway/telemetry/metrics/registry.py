@@ -16,13 +16,22 @@ Source = Callable[["SnapshotBuilder"], None]
 """Adds the present state of a part of the gateway, when the metrics are read."""
 
 
+class Amount:
+    """The value of one series of a counter or a gauge."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: float = 0
+
+
 class Registry:
     """Counts. Labels are given in the order of the metric's labels; an empty value is a label that is missing."""
 
     def __init__(self, label_values: LabelValues | None = None, max_series: int = MAX_SERIES) -> None:
         self.label_values = label_values or LabelValues()
         self._max_series = max_series
-        self._values: dict[Metric, dict[Labels, float]] = {}
+        self._amounts: dict[Metric, dict[Labels, Amount]] = {}
         self._histograms: dict[Metric, dict[Labels, Histogram]] = {}
         self._sources: list[Source] = []
 
@@ -30,19 +39,23 @@ class Registry:
         """Call `source` each time the metrics are read."""
         self._sources.append(source)
 
-    def add(self, metric: Metric, amount: float, *labels: str) -> Labels:
-        """Add an amount to a counter or a gauge; return the labels of its series, some of which may be `OTHER`.
+    def add(self, metric: Metric, amount: float, *labels: str) -> None:
+        """Add an amount to a counter or a gauge."""
+        self.amount(metric, *labels).value += amount
 
-        Who subtracts the amount later must use those: a reload may have given the value a series of its own meanwhile.
+    def amount(self, metric: Metric, *labels: str) -> Amount:
+        """Return the series of these labels, some of which may count as `OTHER`, to add amounts to it.
+
+        Who subtracts an amount later must keep it: a reload may give the labels a series of their own meanwhile.
         """
-        values = self._values.setdefault(metric, {})
-        if labels in values:
-            # Nearly always.
-            values[labels] += amount
-            return labels
-        key = self._key(metric, labels, values)
-        values[key] = values.get(key, 0) + amount
-        return key
+        amounts = self._amounts.setdefault(metric, {})
+        found = amounts.get(labels)
+        if found is None:
+            key = self._key(metric, labels, amounts)
+            found = amounts.get(key)
+            if found is None:
+                found = amounts[key] = Amount()
+        return found
 
     def record(self, metric: Metric, value: float, *labels: str) -> None:
         """Count a value in a histogram."""
@@ -61,7 +74,12 @@ class Registry:
 
     def value(self, metric: Metric, *labels: str) -> float:
         """Return the value of a counter or gauge, 0 if it has none."""
-        return self._values.get(metric, {}).get(labels, 0)
+        found = self._amounts.get(metric, {}).get(labels)
+        return 0 if found is None else found.value
+
+    def has_series(self, metric: Metric, labels: Labels) -> bool:
+        """Return True if these labels have a series of their own, which stays theirs."""
+        return labels in self._amounts.get(metric, {}) or labels in self._histograms.get(metric, {})
 
     def total(self, metric: Metric) -> Histogram:
         """Return the sum of all histograms of a metric."""
@@ -73,9 +91,9 @@ class Registry:
     def snapshot(self) -> Snapshot:
         """Return all values as they are now."""
         builder = SnapshotBuilder()
-        for metric, values in self._values.items():
-            for labels, value in values.items():
-                builder.set(metric, value, *labels)
+        for metric, amounts in self._amounts.items():
+            for labels, amount in amounts.items():
+                builder.set(metric, amount.value, *labels)
         for metric, histograms in self._histograms.items():
             for labels, histogram in histograms.items():
                 builder.set(metric, Buckets([*histogram.counts], histogram.total), *labels)
@@ -86,7 +104,7 @@ class Registry:
         return builder.snapshot
 
     def _key(
-        self, metric: Metric, labels: Sequence[str], known: dict[Labels, float] | dict[Labels, Histogram]
+        self, metric: Metric, labels: Sequence[str], known: dict[Labels, Amount] | dict[Labels, Histogram]
     ) -> Labels:
         """Return the labels of the series that counts for these labels."""
         key = tuple(labels)
