@@ -65,7 +65,7 @@ class Activity(Observer):
 def _facts(summary: GenerationSummary) -> EndFacts:
     tokens, begin = summary.usage.output_tokens, summary.first_content_at
     output = Output(tokens, begin, summary.ended_at) if tokens and begin is not None else None
-    end, ttft = summary.end.value, summary.metrics.ttft_ms
     # The plain text: the encoder of JSON takes no member of an enumeration as a key.
+    end, ttft = str(summary.end), summary.metrics.ttft_ms
     code = None if summary.code is None else str(summary.code)
     return EndFacts(summary.ended_at, end, code, ttft, summary.cost_usd, output)

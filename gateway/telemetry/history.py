@@ -97,8 +97,7 @@ class History:
             bucket.cost_usd += facts.cost_usd
         if facts.output is not None:
             for at, tokens in spread(facts.output):
-                self._bucket(at).output_tokens += tokens
-            self._drop_old()
+                (bucket if at == bucket.at else self._bucket(at)).output_tokens += tokens
 
     def sample(self, at: float, totals: Totals) -> None:
         """Add what was counted since the last sample to the bucket of a time."""
@@ -145,6 +144,8 @@ def spread(output: Output) -> list[tuple[int, float]]:
     if end <= begin:
         return [(last, output.tokens)]
     rate = output.tokens / (end - begin)
+    if first == last:
+        return [(last, rate * (end - begin))]
     return [
         (at, rate * (min(end, at + BUCKET_SECONDS) - max(begin, at)))
         for at in range(first, last + 1, BUCKET_SECONDS)

@@ -20,5 +20,7 @@ def trace_id_of(generation_id: str) -> int:
 
 def client_trace_id(source: StartSource) -> str | None:
     """Return the id of the trace that a client has sent, in hexadecimal; None if it has sent none that is valid."""
+    if not source.traceparent:
+        return None
     match = _TRACEPARENT.fullmatch(source.traceparent)
     return None if match is None else match[1]

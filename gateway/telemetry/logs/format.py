@@ -7,11 +7,12 @@ another record (CWE-117), and an escape sequence would control the terminal of t
 import json
 import logging
 import math
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, final
 
 import orjson
 
@@ -33,11 +34,25 @@ _BARE: Final = re.compile(r"[\w.:/@+-]+", re.ASCII)
 _STANDARD: Final = frozenset({*vars(logging.LogRecord("", 0, "", 0, "", (), None)), "message", "asctime"})
 """Attributes of every record; all others are fields."""
 
-_OWN: Final = ("time", "level", "logger", "pid", EVENT, "message", "exception", "stack", SHOWS_FIELDS)
+_OWN: Final = frozenset({"time", "level", "logger", "pid", EVENT, "message", "exception", "stack", SHOWS_FIELDS})
 """Keys of a JSON line that no field can replace."""
 
+Shown = Callable[[Mapping[str, object]], Mapping[str, object]]
+"""Returns those of an event's fields that the console form appends."""
 
-class ConsoleFormatter(logging.Formatter):
+
+class EventFormatter(logging.Formatter):
+    """Formatter that also formats an event of which no record was made; the line is that of its record."""
+
+    def format_event(
+        self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object], shown: Shown
+    ) -> str:
+        """Return the line of an event; `created` is in seconds since 1970, and `fields` begin with the event's name."""
+        raise NotImplementedError
+
+
+@final
+class ConsoleFormatter(EventFormatter):
     """Formatter for people: a line of text that escapes control characters; further lines of a record are indented."""
 
     def __init__(self, *, shows_process: bool = False) -> None:
@@ -47,18 +62,26 @@ class ConsoleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the text of a record, with its traceback if there is one."""
-        process = f" {record.process}" if self._shows_process else ""
-        head = f"{timestamp(record.created)} {record.levelname}{process} {record.name}: "
         message = record.getMessage()
         shown: Mapping[str, object] | None = getattr(record, SHOWS_FIELDS, None)
         if shown is not None:
             message += f": {as_text(shown)}"
-        line = head + message + _left_out(record)
-        if not (record.exc_info or record.stack_info) and line.isprintable():
-            # Nearly every line.
-            return line
-        parts = [line, *self._details(record)]
-        return f"\n{_INDENT}".join(map(escape, "\n".join(parts).split("\n")))
+        line = self._line(record.created, record.levelname, record.name, record.process, message + _left_out(record))
+        if record.exc_info or record.stack_info:
+            return _indented("\n".join([line, *self._details(record)]))
+        return line if line.isprintable() else _indented(line)
+
+    def format_event(
+        self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object], shown: Shown
+    ) -> str:
+        """Return the line of an event with the fields that are shown."""
+        text = f"{message}: {as_text(shown(fields))}"
+        line = self._line(created, level, logger, process_id(), text)
+        return line if line.isprintable() else _indented(line)
+
+    def _line(self, created: float, level: str, logger: str, process: int | None, text: str) -> str:
+        pid = f" {process}" if self._shows_process else ""
+        return f"{timestamp(created)} {level}{pid} {logger}: {text}"
 
     def _details(self, record: logging.LogRecord) -> Iterator[str]:
         if record.exc_info:
@@ -67,27 +90,48 @@ class ConsoleFormatter(logging.Formatter):
             yield self.formatStack(record.stack_info)
 
 
-class JsonFormatter(logging.Formatter):
+@final
+class JsonFormatter(EventFormatter):
     """Formatter for programs: one JSON object on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as JSON; a traceback is one field."""
+        fields = fields_of(record)
         line: dict[str, object] = {
             "time": timestamp(record.created),
             "level": record.levelname,
             "logger": record.name,
             "pid": record.process,
         }
-        fields = fields_of(record)
         if EVENT in fields:
             line[EVENT] = fields[EVENT]
         line["message"] = record.getMessage()
-        line.update((name, value) for name, value in fields.items() if name not in _OWN)
+        line |= {name: value for name, value in fields.items() if name not in _OWN}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = self.formatStack(record.stack_info)
         return escape_json(_encode(line))
+
+    def format_event(
+        self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object], shown: Shown
+    ) -> str:
+        """Return an event with all its fields as JSON."""
+        line: dict[str, object] = {
+            "time": timestamp(created),
+            "level": level,
+            "logger": logger,
+            "pid": process_id(),
+            EVENT: fields[EVENT],
+            "message": message,
+            **fields,
+        }
+        return escape_json(_encode(line))
+
+
+def process_id() -> int | None:
+    """Return the process that the records of this process name; None if `logging` is configured not to find it out."""
+    return os.getpid() if logging.logProcesses else None
 
 
 def fields_of(record: logging.LogRecord) -> Mapping[str, object]:
@@ -123,6 +167,11 @@ def timestamp(seconds: float) -> str:
 @lru_cache(maxsize=4)
 def _whole_second(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+def _indented(text: str) -> str:
+    """Return a text with its lines after the first one indented, and escaped."""
+    return f"\n{_INDENT}".join(map(escape, text.split("\n")))
 
 
 def escape(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from gateway.log_fields import EVENT, log_fields
+from gateway.log_fields import EVENT
 from gateway.protocol.errors import Code
 from gateway.telemetry.summary import GenerationSummary
 from gateway.telemetry.trace_id import client_trace_id, trace_id_of
@@ -27,7 +27,7 @@ _QUOTING: Final = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER})
 
 def generation_fields(
     summary: GenerationSummary, *, with_content: bool = False, is_traced: bool = False
-) -> Mapping[str, object]:
+) -> dict[str, object]:
     """Return the event of an end, and its fields; None is unknown, or does not apply.
 
     In the order in which a person reads them: how it has ended, by whom it was answered, how fast, for how much. With
@@ -36,38 +36,39 @@ def generation_fields(
     metrics, usage, source = summary.metrics, summary.usage, summary.source
     quotes = summary.code in _QUOTING
     own_trace = f"{trace_id_of(summary.id):032x}" if is_traced else None
-    return log_fields(
-        "generation_ended",
-        end=summary.end.value,
-        code=summary.code,
-        reason=summary.message if with_content or not quotes else None,
-        finish_reason=summary.finish_reason,
-        interrupted_by=summary.interrupted_by,
-        cancel_ms=_rounded(summary.cancel_ms),
-        model=summary.model,
-        provider=summary.provider,
-        upstream_model=summary.upstream_model or None,
-        ttft_ms=_rounded(metrics.ttft_ms),
-        duration_ms=_rounded(metrics.duration_ms),
-        queue_ms=_rounded(metrics.queue_ms),
-        input_tokens=usage.input_tokens,
-        cached_input_tokens=usage.cached_input_tokens,
-        output_tokens=usage.output_tokens,
-        usage_source=usage.source,
-        cost_usd=summary.cost_usd,
-        attempts=metrics.attempts,
-        attempt_ends=[f"{attempt.provider}: {attempt.ended}" for attempt in summary.attempts],
-        failovers=summary.failovers,
-        revisions=metrics.revisions,
-        principal=summary.principal,
-        transport=source.transport or None,
-        dialect=source.dialect,
-        viewers=sum(summary.views.values()),
-        resumes=summary.resumes,
-        generation=summary.id,
-        request=summary.request_id,
-        trace=client_trace_id(source) or own_trace,
-    )
+    cancel, ttft = summary.cancel_ms, metrics.ttft_ms
+    return {
+        EVENT: "generation_ended",
+        "end": str(summary.end),
+        "code": summary.code,
+        "reason": summary.message if with_content or not quotes else None,
+        "finish_reason": summary.finish_reason,
+        "interrupted_by": summary.interrupted_by,
+        "cancel_ms": None if cancel is None else round(cancel, 1),
+        "model": summary.model,
+        "provider": summary.provider,
+        "upstream_model": summary.upstream_model or None,
+        "ttft_ms": None if ttft is None else round(ttft, 1),
+        "duration_ms": round(metrics.duration_ms, 1),
+        "queue_ms": round(metrics.queue_ms, 1),
+        "input_tokens": usage.input_tokens,
+        "cached_input_tokens": usage.cached_input_tokens,
+        "output_tokens": usage.output_tokens,
+        "usage_source": usage.source,
+        "cost_usd": summary.cost_usd,
+        "attempts": metrics.attempts,
+        "attempt_ends": [f"{attempt.provider}: {attempt.ended}" for attempt in summary.attempts],
+        "failovers": summary.failovers,
+        "revisions": metrics.revisions,
+        "principal": summary.principal,
+        "transport": source.transport or None,
+        "dialect": source.dialect,
+        "viewers": sum(summary.views.values()),
+        "resumes": summary.resumes,
+        "generation": summary.id,
+        "request": summary.request_id,
+        "trace": client_trace_id(source) or own_trace,
+    }
 
 
 def unusual(fields: Mapping[str, object]) -> Mapping[str, object]:
@@ -87,7 +88,3 @@ def unusual(fields: Mapping[str, object]) -> Mapping[str, object]:
 def cut(text: str) -> str:
     """Return a text that is not longer than the log takes."""
     return text if len(text) <= MAX_CONTENT else f"{text[:MAX_CONTENT]}… ({len(text)} characters)"
-
-
-def _rounded(milliseconds: float | None) -> float | None:
-    return None if milliseconds is None else round(milliseconds, 1)

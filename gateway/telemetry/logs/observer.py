@@ -15,7 +15,7 @@ from gateway.log_fields import log_fields
 from gateway.log_throttle import INTERVAL, CountingLogThrottle, KeyedLogThrottle
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.security.principals import Principal
-from gateway.telemetry.logs.format import SHOWS_FIELDS
+from gateway.telemetry.logs.event import log_unlimited
 from gateway.telemetry.logs.generation import cut, generation_fields, unusual
 from gateway.telemetry.observer import Observer
 from gateway.telemetry.summary import GenerationSummary
@@ -131,10 +131,10 @@ class LogObserver(Observer):
         content = self._contents.pop(summary.id, None)
         if not logger.isEnabledFor(logging.INFO):
             return
-        fields = dict(generation_fields(summary, with_content=self._log_content, is_traced=self._is_traced))
+        fields = generation_fields(summary, with_content=self._log_content, is_traced=self._is_traced)
         if content is not None:
             fields |= {"prompt": content.prompt, "text": cut(content.generation.log.text())}
-        logger.info("generation ended", extra={**fields, SHOWS_FIELDS: unusual(fields)})
+        log_unlimited(logger, logging.INFO, "generation ended", fields, unusual)
 
     def on_surrendered(self, generation: Generation) -> None:
         """Forget a generation that ends elsewhere."""

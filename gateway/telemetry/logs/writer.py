@@ -9,7 +9,7 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, final
 
 from gateway.log_fields import log_fields
 
@@ -32,6 +32,7 @@ STOPPED_SECONDS: Final = 1.0
 """Time between two attempts to write to a file that is not ready."""
 
 
+@final
 class LogWriter(logging.Handler):
     """Handler that leaves writing to a thread. `write` writes some bytes of a line, and returns how many.
 
@@ -51,7 +52,8 @@ class LogWriter(logging.Handler):
         self._is_urgent = False
         """What waits is to be written at once."""
         # Re-entrant, which is the default: a signal handler may log while its thread is in here.
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         # A daemon: one that is stopped in a write must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
         self._thread.start()
@@ -62,13 +64,17 @@ class LogWriter(logging.Handler):
             line = self._encode(record)
         except Exception:  # noqa: BLE001 - as in `logging.StreamHandler`: a fault of a log call must not end its caller
             line = self._encode(_unreadable(record))
-        with self._changed:
+        self.write_line(line, is_urgent=record.levelno >= logging.WARNING)
+
+    def write_line(self, line: bytes, *, is_urgent: bool) -> None:
+        """Queue a line; drop it if too much waits already."""
+        with self._lock:
             if self._waiting + len(line) > self._max_bytes:
                 self._dropped += 1
                 return
             self._lines.append(line)
             self._waiting += len(line)
-            if record.levelno >= logging.WARNING:
+            if is_urgent:
                 self._is_urgent = True
             if self._is_urgent or len(self._lines) == 1:
                 self._changed.notify()
@@ -127,7 +133,7 @@ class LogWriter(logging.Handler):
         return self._encode(_record(logging.WARNING, message, log_fields("log_lines_lost", count=dropped)))
 
     def _encode(self, record: logging.LogRecord) -> bytes:
-        return f"{self.format(record)}\n".encode(errors="backslashreplace")
+        return encode_line(self.format(record))
 
     def _write_all(self, data: bytes) -> None:
         """Write all bytes.
@@ -138,6 +144,11 @@ class LogWriter(logging.Handler):
         rest = memoryview(data)
         while rest:
             rest = rest[self._write(bytes(rest)) :]
+
+
+def encode_line(line: str) -> bytes:
+    """Return a line as it is written."""
+    return f"{line}\n".encode(errors="backslashreplace")
 
 
 def write_to(file: int) -> Callable[[bytes], int]:

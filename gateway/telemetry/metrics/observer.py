@@ -46,8 +46,8 @@ class MetricsObserver(Observer):
         self._ends = SeriesGroups(registry, _series_of_end)
         self._attempt_ends = SeriesGroups(registry, _series_of_attempt)
         self._viewers = SeriesGroups(registry, lambda *labels: [(names.VIEWERS, labels), (names.VIEWS, labels)])
-        self._chunks: dict[tuple[Labels, Labels], tuple[Histogram, Histogram]] = {}
-        """The histograms of chunks by their labels."""
+        self._chunks: dict[tuple[str, ...], tuple[Histogram, Histogram]] = {}
+        """The histograms of chunks by what their labels are made of."""
 
     def on_start(self, generation: Generation, principal: Principal) -> None:
         """Count a start. One that this gateway continues was counted by the gateway that has died."""
@@ -64,23 +64,24 @@ class MetricsObserver(Observer):
 
     def chunk_times(self, generation: Generation, attempt: Attempt) -> ChunkTimes:
         """Return what measures the chunks of a call."""
-        source, registry, provider = generation.source, self._registry, attempt.provider
-        call = _call_labels(generation.model, provider, attempt.upstream_model, attempt.vendor)
-        gap_labels = (*call, source.transport, source.dialect)
-        delay_labels = (source.transport, source.dialect, generation.model, provider)
-        found = self._chunks.get((gap_labels, delay_labels))
-        if found is None:
-            found = (
-                registry.histogram(names.CHUNK_GAP, *gap_labels),
-                registry.histogram(names.CHUNK_DELAY, *delay_labels),
-            )
-            if (
-                len(self._chunks) < MAX_GROUPS
-                and registry.has_series(names.CHUNK_GAP, gap_labels)
-                and registry.has_series(names.CHUNK_DELAY, delay_labels)
-            ):
-                self._chunks[gap_labels, delay_labels] = found
-        return ChunkTimes(*found)
+        source, model, provider = generation.source, generation.model, attempt.provider
+        key = (source.transport, source.dialect, model, provider, attempt.upstream_model, attempt.vendor)
+        found = self._chunks.get(key)
+        return ChunkTimes(*(self._find_chunks(*key) if found is None else found))
+
+    def _find_chunks(self, *key: str) -> tuple[Histogram, Histogram]:
+        registry, (transport, dialect, model, provider, *_) = self._registry, key
+        gap_labels = (*_call_labels(*key[2:]), transport, dialect)
+        delay_labels = (transport, dialect, model, provider)
+        gaps = registry.histogram(names.CHUNK_GAP, *gap_labels)
+        delays = registry.histogram(names.CHUNK_DELAY, *delay_labels)
+        if (
+            len(self._chunks) < MAX_GROUPS
+            and registry.has_series(names.CHUNK_GAP, gap_labels)
+            and registry.has_series(names.CHUNK_DELAY, delay_labels)
+        ):
+            self._chunks[key] = gaps, delays
+        return gaps, delays
 
     def on_attempt_end(self, generation: Generation, attempt: Attempt) -> None:
         """Count a call and what it used; one that the budget did not allow was not made."""
