@@ -4,12 +4,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import anyio
-
 from gateway.clock import Clock, RestartableTimer, SystemClock
 from gateway.generation.attempt import Attempt
 from gateway.generation.continuation import Continuation
 from gateway.log_fields import log_fields
+from gateway.pipeline.stop_scope import StopScope
 from gateway.protocol.errors import Code, Failed, GatewayFault, UnsupportedOption
 from gateway.protocol.events import Content, TextBatch, Usage, Verbatim
 from gateway.routing.breaker import Circuit
@@ -198,8 +197,9 @@ class UpstreamCall:
 
     async def _open(self) -> UpstreamResponse | None:
         """Wait for the headers; return None if the call was cancelled meanwhile."""
-        with anyio.CancelScope() as scope:
-            self._stop_waiting = scope.cancel
+        scope = StopScope()
+        with scope:
+            self._stop_waiting = scope.stop
             if not self.is_over and self._request is not None:
                 response = await self.target.upstream.open(self._request)
                 self._request = None

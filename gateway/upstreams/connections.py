@@ -18,7 +18,6 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
-from anyio import CancelScope
 
 from gateway.clock import time_limit
 from gateway.net.open_files import open_socket
@@ -236,11 +235,24 @@ class UpstreamConnection:
         self.reset()
         closed, self._closed = self._closed, None
         if closed is not None:
-            # Shielded: the caller is often cancelled at this point, and must not return before the socket is closed.
-            with CancelScope(shield=True):
-                await asyncio.wait([closed])
+            await _until_done(closed)
             # Retrieve the exception, or asyncio logs it as never retrieved. A reset by the peer closed the socket, too.
             closed.exception()
+
+
+async def _until_done(future: asyncio.Future[None]) -> None:
+    """Wait for a future. A cancellation takes effect after it: the caller must not return before its socket is closed.
+
+    An anyio scope cancels again in each turn of the event loop.
+    """
+    is_cancelled = False
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError:
+            is_cancelled = True
+    if is_cancelled:
+        raise asyncio.CancelledError
 
 
 def is_event_stream(response: aiohttp.ClientResponse) -> bool:
