@@ -12,6 +12,8 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Protocol
 
+from gateway.coarse_timers import CoarseTimers
+
 TURNS: Final = 10
 """Turns of the event loop that `after_reading` waits. Each of them polls all sockets.
 
@@ -23,6 +25,9 @@ PAUSE_SECONDS: Final = 1.0
 
 MAX_EXTENSION_SECONDS: Final = 30.0
 """Maximum time that a pause adds to a time limit."""
+
+COARSE_SECONDS: Final = 1.0
+"""Delay from which a timer of the system's clock may be late by a tick (`TICK_SECONDS`)."""
 
 
 class Timer(Protocol):
@@ -58,9 +63,15 @@ class SystemClock:
     now = staticmethod(time.monotonic)
     unix = staticmethod(time.time)
 
+    def __init__(self) -> None:
+        self._coarse_timers = CoarseTimers()
+
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` from the running event loop in `delay` seconds."""
-        return asyncio.get_running_loop().call_later(delay, callback)
+        loop = asyncio.get_running_loop()
+        if delay < COARSE_SECONDS:
+            return loop.call_later(delay, callback)
+        return self._coarse_timers.call_later(loop, delay, callback)
 
     def after_reading(self, callback: Callable[[], None]) -> Timer:
         """Call `callback` from the running event loop, in `TURNS` turns."""
@@ -198,4 +209,7 @@ class TimeLimit:
 
 def time_limit(seconds: float, clock: Clock | None = None) -> TimeLimit:
     """Return what bounds the time of an `async with`."""
-    return TimeLimit(seconds, clock or SystemClock())
+    return TimeLimit(seconds, clock or _SYSTEM_CLOCK)
+
+
+_SYSTEM_CLOCK: Final = SystemClock()

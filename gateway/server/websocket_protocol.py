@@ -323,6 +323,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().handle_parser_exception()
         self.disconnected = True
 
+    def schedule_ping(self) -> None:
+        """Ping the client after its interval. uvicorn would use a timer of the event loop."""
+        delay = max(0.0, (self.ping_interval or 0.0) - self.last_ping_rtt)
+        self.ping_timer = _CLOCK.call_later(delay, self.send_keepalive_ping)  # type: ignore[assignment]
+
     def keepalive_timeout(self) -> None:
         """End the connection of a client that sent no pong, unless its pong waits in the socket."""
         if self.transport.get_write_buffer_size():
