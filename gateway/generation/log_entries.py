@@ -114,10 +114,11 @@ def merge(entries: Iterable[Entry], *, with_ends: bool = False) -> Iterator[Entr
         yield _join(pending, with_ends=with_ends)
 
 
-def join_text(entries: Sequence[Entry]) -> Entry | None:
+def join_text(entries: Sequence[Entry], *, with_ends: bool = False) -> Entry | None:
     """Return text of one kind as one entry, as `merge` yields it; None if it is something else, or too long for one.
 
-    The short way for each write to a viewer whose text is coalesced: most often, nothing but text waits for it.
+    The short way for what is read often, a viewer whose text is coalesced or a batch for the store: most often, it is
+    nothing but text.
     """
     kind = entries[-1].kind
     head = TEXT_HEADS.get(kind)
@@ -127,8 +128,12 @@ def join_text(entries: Sequence[Entry]) -> Entry | None:
     texts = [entry.data[begin:-2] for entry in entries if entry.kind is kind and entry.verbatim is None]
     if len(texts) != len(entries):
         return None
-    data = b'%b%b"}' % (head, b"".join(texts))
-    return None if len(data) > MERGED_BYTES else Entry(entries[0].first, entries[-1].last, kind, data)
+    text = b"".join(texts)
+    data = b'%b%b"}' % (head, text)
+    if len(data) > MERGED_BYTES:
+        return None
+    ends = _ends([entry.ends for entry in entries], texts, text) if with_ends else ()
+    return Entry(entries[0].first, entries[-1].last, kind, data, ends)
 
 
 def _join(entries: Sequence[Entry], *, with_ends: bool) -> Entry:

@@ -422,7 +422,7 @@ class Replica:
     def _on_forget(self, generation_id: str) -> None:
         written = self.writer.get(generation_id)
         self.writer.forget(generation_id)
-        if written is not None and written not in self.writer:
+        if written is not None and written.is_removed:
             self.watches.forget(written)
 
     # What others tell and ask for; see `Receiver`.

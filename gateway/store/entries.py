@@ -40,6 +40,8 @@ from gateway.protocol.events import (
 VERSION: Final = 1
 """First byte of a batch."""
 
+_VERSION: Final = bytes([VERSION])
+
 _KINDS: Final[tuple[type[Event | Verbatim], ...]] = (
     *(Accepted, Queued, Start, Retry, Chunk, Reasoning, SignedReasoning, ToolCall, Part, Feedback, Revision),
     *(Complete, Interrupted, Error, Verbatim),
@@ -66,7 +68,7 @@ _TEXT_TAIL: Final = b'"}'
 
 def encode_entries(entries: Sequence[Entry]) -> bytes:
     """Encode entries as one batch."""
-    return bytes([VERSION]) + b"".join(map(_encode, entries))
+    return b"".join((_VERSION, *map(_encode, entries)))
 
 
 def decode_entries(data: bytes) -> list[Entry]:
@@ -75,7 +77,7 @@ def decode_entries(data: bytes) -> list[Entry]:
     Raises:
         ValueError: it is damaged, or of a version that this gateway does not know.
     """
-    if data[:1] != bytes([VERSION]):
+    if data[:1] != _VERSION:
         message = f"a batch of version {data[:1].hex()}, where {VERSION} is known"
         raise ValueError(message)
     entries: list[Entry] = []
@@ -87,22 +89,21 @@ def decode_entries(data: bytes) -> list[Entry]:
 
 
 def _encode(entry: Entry) -> bytes:
-    tag, data, verbatim = _NUMBERS[entry.kind], entry.data, entry.verbatim
-    head = TEXT_HEADS.get(entry.kind)
+    first, last, kind, data, ends, _, verbatim = entry
+    tag, head = _NUMBERS[kind], TEXT_HEADS.get(kind)
     if head is not None and data.startswith(head) and data.endswith(_TEXT_TAIL):
         tag |= _BARE_TEXT
         data = data[len(head) : -len(_TEXT_TAIL)]
-    ends = entry.ends
     try:
         packed = bytes(_lengths(ends))
     except ValueError:
         tag |= _LONG_LENGTHS
         packed = array("I", _lengths(ends)).tobytes()
-    sizes = (entry.last - entry.first, len(ends), len(data))
+    sizes = (last - first, len(ends), len(data))
     if verbatim is None and max(sizes) <= _SHORT_MAX:
-        return b"".join((_SHORT.pack(tag, entry.first, *sizes), packed, data))
+        return b"".join((_SHORT.pack(tag, first, *sizes), packed, data))
     verbatim_size = _NO_VERBATIM if verbatim is None else len(verbatim)
-    header = _LONG.pack(tag | _LONG_HEADER, entry.first, *sizes, verbatim_size)
+    header = _LONG.pack(tag | _LONG_HEADER, first, *sizes, verbatim_size)
     return b"".join((header, packed, data, verbatim or b""))
 
 

@@ -13,13 +13,13 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from tests.bench.processes import free_port, python, serving
-from tests.bench.requests import LIMITS, NAMES, Client, Provider
+from tests.bench.requests import LIMITS, NAMES, Client, Provider, store_of
 
 WARM_UP: Final = 30
 REQUESTS: Final = 100
@@ -28,7 +28,7 @@ TOP: Final = 40
 
 
 @contextmanager
-def _gateway(provider: Provider, directory: Path) -> Iterator[tuple[int, int]]:
+def _gateway(provider: Provider, store: Mapping[str, str], directory: Path) -> Iterator[tuple[int, int]]:
     """Run a gateway under callgrind, which does not count yet; yield its process id and port."""
     port = free_port()
     options = ["--instr-atstart=no", f"--callgrind-out-file={directory}/profile"]
@@ -37,7 +37,7 @@ def _gateway(provider: Provider, directory: Path) -> Iterator[tuple[int, int]]:
     command += python("gateway", "serve", "--port", str(port), "--upstream", upstream, "--model", "m")
     environment = {
         "PYTHONHASHSEED": "0",
-        **{f"DUALSTREAM_{name.upper()}": str(value) for name, value in LIMITS.items()},
+        **{f"DUALSTREAM_{name.upper()}": str(value) for name, value in {**LIMITS, **store}.items()},
     }
     with (directory / "log").open("wb") as log, serving(command, port, log, environment) as server:
         yield server.pid, port
@@ -51,7 +51,7 @@ def _control(pid: int, *options: str) -> None:
 def count(name: str, directory: Path) -> float:
     """Return the instructions of one request; the profile of all is `profile.1` in the directory."""
     provider = Provider()
-    with _gateway(provider, directory) as (pid, port):
+    with store_of(name) as store, _gateway(provider, store, directory) as (pid, port):
         client = Client(name, port)
         client.request(WARM_UP)
         _control(pid, "--instr=on")

@@ -14,8 +14,11 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -30,6 +33,7 @@ from gateway.server.uvicorn_config import server_config
 from gateway.telemetry.logs.format import JsonFormatter
 from gateway.telemetry.logs.writer import LogWriter, write_to
 from tests.bench.calls import chat_start, masked, sse_start, websocket_handshake
+from tests.bench.servers import redis_server
 
 WARM_UP: Final = 50
 REQUESTS: Final = 200
@@ -37,8 +41,9 @@ TOKENS: Final = 10
 SECONDS: Final = 60.0
 """Time limit of each socket operation."""
 
-NAMES: Final = ("sse", "sse-fresh", "websocket", "websocket-fresh", "chat", "chat-fresh")
-"""Our own protocol over each transport, and chat completions; on one connection, or on a fresh one each."""
+NAMES: Final = ("sse", "sse-fresh", "sse-redis", "websocket", "websocket-fresh", "chat", "chat-fresh")
+"""Our own protocol over each transport, and chat completions; on one connection, or on a fresh one each; with a Redis
+that the gateway shares."""
 
 LIMITS: Final = {"rate_limit_per_minute": 0, "max_concurrent": 0}
 """Those of `make bench`: more starts than a client may have."""
@@ -93,8 +98,8 @@ class Client:
     """Sends short requests to a gateway, one after another."""
 
     def __init__(self, name: str, port: int) -> None:
-        self._transport, _, fresh = name.partition("-")
-        self._is_fresh = bool(fresh)
+        self._transport, *variants = name.split("-")
+        self._is_fresh = "fresh" in variants
         self._port = port
         self._connection: socket.socket | None = None
 
@@ -174,10 +179,20 @@ def layer(filename: str) -> str:
     return path.parent.name if path.parent.name == "asyncio" else "stdlib"
 
 
-async def _serve(name: str, counter: LayerCounter) -> None:
+@contextmanager
+def store_of(name: str) -> Iterator[dict[str, str]]:
+    """Run what a variant stores in; yield the settings of its gateway."""
+    if not name.endswith("-redis"):
+        yield {}
+        return
+    with tempfile.NamedTemporaryFile("w+b") as log, redis_server(log) as redis:
+        yield {"store": f"redis://127.0.0.1:{redis.port}"}
+
+
+async def _serve(name: str, store: dict[str, str], counter: LayerCounter) -> None:
     provider = Provider()
     upstream = f"http://127.0.0.1:{provider.port}/v1"
-    settings = Settings.model_validate({"upstream": upstream, "model": "m", **LIMITS})
+    settings = Settings.model_validate({"upstream": upstream, "model": "m", **LIMITS, **store})
     server = uvicorn.Server(server_config(settings, create_app(settings)))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve([listening]))
@@ -203,8 +218,8 @@ def count(name: str) -> LayerCounter:
     handler = LogWriter(write_to(null))
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(name, counter))
+    with store_of(name) as store, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(name, store, counter))
     handler.close()
     os.close(null)
     return counter

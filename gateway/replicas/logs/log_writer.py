@@ -78,9 +78,6 @@ class LogWriter:
     def __iter__(self) -> Iterator[WrittenLog]:
         return iter(tuple(self._logs.values()))
 
-    def __contains__(self, written: WrittenLog) -> bool:
-        return self._logs.get(written.generation.id) is written
-
     def get(self, generation_id: str) -> WrittenLog | None:
         """Return a log; None if it is not written here."""
         return self._logs.get(generation_id)
@@ -90,6 +87,7 @@ class LogWriter:
 
         One of which nothing is stored is not scheduled before it was written once.
         """
+        self.remove(generation.id)
         written = WrittenLog(generation, terms, fence, stored, is_created=stored > 0)
         written.unwritten_since = None if stored else self._clock.now()
         self._logs[generation.id] = written
@@ -102,12 +100,16 @@ class LogWriter:
         """Write a log no longer; an unknown one is ignored."""
         written = self._logs.pop(generation_id, None)
         if written is not None:
+            written.is_removed = True
             self._schedule.forget(written)
 
     def forget(self, generation_id: str) -> None:
         """Write a log no longer, once what it has is stored, if the store can be used: it is not retained any more."""
         written = self._logs.get(generation_id)
-        if written is not None and (self._schedule.is_paused or not written.is_dirty):
+        if written is None:
+            return
+        written.is_forgotten = True
+        if self._schedule.is_paused or not written.is_dirty:
             self.remove(generation_id)
             if written.is_dirty and len(self._abandoned) < MAX_ABANDONED:
                 self._abandoned[generation_id] = None
@@ -176,7 +178,7 @@ class LogWriter:
             raise
         finally:
             self._schedule.listen(written)
-            if written.is_dirty and written in self:
+            if written.is_dirty and not written.is_removed:
                 # What came meanwhile; or the id is known, and an append finds out whether by an earlier attempt of
                 # ours; or the caller does not wait any longer.
                 self._schedule.write_now(written)
@@ -241,21 +243,18 @@ class LogWriter:
 
     async def _write(self, logs: Sequence[WrittenLog], *, verify: bool) -> None:
         """Write in rounds, until what logs have at the beginning is stored: a long log takes several batches."""
-        until = {written: written.generation.log.last for written in logs if written in self}
-        todo = [written for written in until if verify or written.is_dirty]
+        until = [(written, written.generation.log.last) for written in logs if not written.is_removed]
+        todo = [(written, last) for written, last in until if verify or written.lacks(last)]
         while todo:
-            known = [written for written in todo if written.is_created]
+            known = [written for written, _ in todo if written.is_created]
             if known:
                 await self._append(known)
-            for part in batches([written for written in todo if not written.is_created], BATCH_CREATES):
+            for part in batches([written for written, _ in todo if not written.is_created], BATCH_CREATES):
                 results = await asyncio.gather(*map(self._create, part), return_exceptions=True)
                 for error in results:
                     if error is not None:
                         raise error
-            todo = [written for written in todo if written in self and self._lacks(written, until[written])]
-
-    def _lacks(self, written: WrittenLog, until: int) -> bool:
-        return written.stored < until or not written.is_created or written.details > written.details_stored
+            todo = [(written, last) for written, last in todo if not written.is_removed and written.lacks(last)]
 
     async def _append(self, logs: Sequence[WrittenLog]) -> None:
         appends = [self._batch(written) for written in logs]
@@ -267,12 +266,14 @@ class LogWriter:
         messages = {watcher: encode_message(Wake(last)) for watcher, last in wakes.items()}
         began = self._clock.now()
         results = await self._store.append(appends, messages)
-        self._times.writes.record(self._clock.now() - began)
+        now = self._clock.now()
+        self._times.writes.record(now - began)
         for written, append, number, result in zip(logs, appends, details, results, strict=True):
             match result:
                 case Appended.STORED:
-                    written.stored, written.details_stored = _last(append.entries, written.stored), number
-                    written.written_at = self._clock.now()
+                    if append.entries:
+                        written.stored = append.entries[-1].last
+                    written.details_stored, written.written_at = number, now
                     # What has come since the write began is younger than that.
                     written.unwritten_since = began if written.is_dirty else None
                 case Appended.FENCED:

@@ -40,12 +40,14 @@ class WriteSchedule:
         written.generation.log.on_end = partial(self._on_end, written)
 
     def listen(self, written: WrittenLog) -> None:
-        """Schedule a log at its next append, if it was added: what it has now is about to be written."""
-        written.generation.log.on_append = self._listeners.get(written)
+        """Schedule a log at its next append, unless it was forgotten: what it has now is about to be written."""
+        listener = self._listeners.get(written)
+        if listener is not None:
+            written.generation.log.on_append = listener
 
     def write_now(self, written: WrittenLog) -> None:
-        """Schedule a log without delay."""
-        if not self.is_paused:
+        """Schedule a log without delay, unless it was forgotten."""
+        if not self.is_paused and written in self._listeners:
             self._unwatched.pop(written, None)
             self._watched.pop(written, None)
             self._due[written] = None
@@ -63,7 +65,8 @@ class WriteSchedule:
 
     def forget(self, written: WrittenLog) -> None:
         """Forget a log that is written no longer."""
-        self._listeners.pop(written, None)
+        if self._listeners.pop(written, None) is None:
+            return
         written.generation.log.on_append = written.generation.log.on_end = None
         for scheduled in (self._unwatched, self._watched, self._due):
             scheduled.pop(written, None)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.generation.event_log import Entry, merge
 from gateway.generation.generation import Generation
+from gateway.generation.log_entries import Entry, join_text, merge
 from gateway.pipeline.handover import Terms
 
 BATCH_BYTES: Final = 256 * 1024
@@ -27,6 +27,10 @@ class WrittenLog:
     fence: int = 0
     stored: int = 0
     is_created: bool = False
+    is_forgotten: bool = False
+    """It is not retained here any more, and still to be stored."""
+    is_removed: bool = False
+    """It is written no longer."""
     is_deleted: bool = False
     """A client has deleted it; it runs to its end, which is not kept."""
     watchers: set[str] = field(default_factory=set)
@@ -41,7 +45,11 @@ class WrittenLog:
     @property
     def is_dirty(self) -> bool:
         """Return True if something is not stored yet."""
-        return self.generation.log.last > self.stored or self.details > self.details_stored or not self.is_created
+        return self.lacks(self.generation.log.last)
+
+    def lacks(self, last: int) -> bool:
+        """Return True if something up to an event is not stored yet."""
+        return last > self.stored or self.details > self.details_stored or not self.is_created
 
     @property
     def keep(self) -> float:
@@ -52,9 +60,16 @@ class WrittenLog:
 
     def next_batch(self) -> Sequence[Entry]:
         """Return events that are not stored yet, in order, with adjacent text joined; the rest needs another batch."""
+        entries = self.generation.log.since(self.stored)
+        if len(entries) <= 1:
+            return entries
+        # Most batches.
+        text = join_text(entries, with_ends=True)
+        if text is not None:
+            return (text,)
         batch: list[Entry] = []
         size = 0
-        for entry in merge(self.generation.log.since(self.stored), with_ends=True):
+        for entry in merge(entries, with_ends=True):
             batch.append(entry)
             size += len(entry.data) + len(entry.verbatim or b"")
             if size > BATCH_BYTES:

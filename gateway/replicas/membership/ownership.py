@@ -42,7 +42,7 @@ class Ownership:
         on_renewed: Callable[[], None],
         on_rejoined: Callable[[], Awaitable[None]],
     ) -> None:
-        self.lease = Lease(now=clock.now, on_lapse=self.renew_soon)
+        self.lease = Lease(now=clock.now, on_lapse=self._on_lapse)
         self.members = NOT_YET
         """Who was alive at the last renewal."""
         self.renewed_at = -inf
@@ -65,6 +65,8 @@ class Ownership:
         self._trying_since: float | None = None
         self._hold_until: float | None = None
         """Time until which logs are held although the store can't be used, after a pause."""
+        self._has_held = False
+        """Logs may be held."""
 
     def attach(self, writer: LogWriter) -> None:
         """Set the logs that the lease is for."""
@@ -203,6 +205,13 @@ class Ownership:
         self.health.on_success(max(lacking, self._writer.recreated - recreated))
         self._writer.resume()
 
+    def _on_lapse(self) -> None:
+        self._has_held = True
+        self.renew_soon()
+
     def _release_logs(self) -> None:
-        for written in self._writer:
-            written.generation.log.release()
+        # There may be thousands, of which nothing is held.
+        if self._has_held:
+            self._has_held = False
+            for written in self._writer:
+                written.generation.log.release()

@@ -86,7 +86,8 @@ class Upkeep:
             self._end_vanished(generation_id)
         self._reader.drop_unused()
         for written in self._writer:
-            if written.generation.log.ended and not written.is_dirty:
+            # Of thousands that are retained, nearly all are neither.
+            if (written.watchers or written.is_forgotten) and written.generation.log.ended and not written.is_dirty:
                 self._watches.end(written)
                 if self._hub.record(written.generation.id) is None:
                     self._writer.remove(written.generation.id)

@@ -30,9 +30,18 @@ class Availability:
         if self._error is None:
             return False
         if self._is_probed or now < self._next_attempt:
-            raise StoreError(self._error.fault, self._error.message)
+            self.check()
         self._is_probed = True
         return True
+
+    def check(self) -> None:
+        """Check that the server has answered last.
+
+        Raises:
+            StoreError: it has not.
+        """
+        if self._error is not None:
+            raise StoreError(self._error.fault, self._error.message)
 
     def leave(self, *, is_probe: bool) -> None:
         """End a use without a result: it was cancelled."""

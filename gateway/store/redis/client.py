@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from redis.exceptions import (
     AskError,
@@ -55,24 +55,19 @@ class RedisClient:
         return result
 
     async def run_all(self, *stages: Sequence[Call]) -> list[list[Reply]]:
-        """Run the calls of each stage, as `run_stages` does, and return their replies.
+        """Run calls so that those of a stage are carried out after those of the stages before it; return their replies.
+
+        On one server that takes one exchange, in a cluster one for each stage.
 
         Raises:
             StoreError: one of them failed; the others may have been carried out.
         """
-        return [checked(results) for results in await self.run_stages(*stages)]
-
-    async def run_stages(self, *stages: Sequence[Call]) -> list[list[Result]]:
-        """Run calls so that those of a stage are carried out after those of the stages before it.
-
-        On one server that takes one exchange, in a cluster one for each stage.
-        """
         if self.topology.is_cluster:
-            return [await self.run(stage) for stage in stages]
-        results, at = await self.run([call for stage in stages for call in stage]), 0
-        of_stages: list[list[Result]] = []
+            return [checked(await self.run(stage)) for stage in stages]
+        replies, at = checked(await self.run([call for stage in stages for call in stage])), 0
+        of_stages: list[list[Reply]] = []
         for stage in stages:
-            of_stages.append(results[at : at + len(stage)])
+            of_stages.append(replies[at : at + len(stage)])
             at += len(stage)
         return of_stages
 
@@ -81,14 +76,16 @@ class RedisClient:
 
         Those for one node are carried out in order, but not at once: other gateways may come in between.
         """
-        results: list[Result] = [StoreError("unreachable", "too many redirections by the Redis Cluster")] * len(calls)
+        results: list[Result] = [None] * len(calls)
         pending: Sequence[int] = range(len(calls))
         for attempt in range(MAX_ATTEMPTS):
+            if not pending:
+                return results
             if attempt > 1:
                 await asyncio.sleep(0.02 * attempt)
             pending = await self._run_pending(calls, pending, results)
-            if not pending:
-                break
+        for index in pending:
+            results[index] = StoreError("unreachable", "too many redirections by the Redis Cluster")
         return results
 
     async def open_apart(self, key: str) -> BlockingConnection:
@@ -108,19 +105,17 @@ class RedisClient:
         """Close all connections."""
         await self.topology.close()
 
-    async def _run_pending(self, calls: Sequence[Call], pending: Sequence[int], results: list[Result]) -> list[int]:
+    async def _run_pending(self, calls: Sequence[Call], pending: Sequence[int], results: list[Result]) -> Sequence[int]:
         """Run the calls at some indexes, and set their results; return the indexes of those to be run again."""
+        if not self.topology.is_cluster:
+            return await self._run_on(await self.topology.node_of(""), pending, calls, results)
         groups = await self._by_node(calls, pending, results)
         runs = [self._run_on(node, indexes, calls, results) for node, indexes in groups.items()]
-        if len(runs) == 1:
-            return await runs[0]
         return sorted(index for again in await asyncio.gather(*runs) for index in again)
 
     async def _by_node(
         self, calls: Sequence[Call], pending: Sequence[int], results: list[Result]
     ) -> Mapping[Node, Sequence[int]]:
-        if not self.topology.is_cluster:
-            return {await self.topology.node_of(""): pending} if pending else {}
         groups: dict[Node, list[int]] = {}
         for index in pending:
             try:
@@ -133,14 +128,18 @@ class RedisClient:
 
     async def _run_on(
         self, node: Node, indexes: Sequence[int], calls: Sequence[Call], results: list[Result]
-    ) -> list[int]:
+    ) -> Sequence[int]:
+        is_all = len(indexes) == len(calls)
         try:
-            replies = await node.execute([calls[index] for index in indexes])
+            replies = await node.execute(calls if is_all else [calls[index] for index in indexes])
         except StoreError as error:
             self.topology.on_failure()
             for index in indexes:
                 results[index] = error
-            return []
+            return ()
+        if is_all and not replies.has_errors:
+            results[:] = replies  # type: ignore[assignment] # no reply is an error
+            return ()
         again: list[int] = []
         for index, reply in zip(indexes, replies, strict=True):
             if not isinstance(reply, ResponseError):
@@ -166,7 +165,7 @@ class RedisClient:
                 if isinstance(error, ClusterDownError | MasterDownError) or translate(error, "").fault == "read_only":
                     # Its connections lead to a server that was the primary.
                     self.topology.on_failure()
-                    await node.close()
+                    node.close()
                 return False
         return True
 
@@ -191,15 +190,13 @@ class RedisClient:
         return translate(reply, node.name) if isinstance(reply, ResponseError) else reply
 
 
-def checked(results: Sequence[Result]) -> list[Reply]:
+def checked(results: list[Result]) -> list[Reply]:
     """Return the replies.
 
     Raises:
         StoreError: one of the calls failed.
     """
-    replies: list[Reply] = []
     for result in results:
         if isinstance(result, StoreError):
             raise result
-        replies.append(result)
-    return replies
+    return cast("list[Reply]", results)

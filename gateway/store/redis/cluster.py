@@ -14,7 +14,8 @@ from redis.exceptions import ResponseError
 from gateway.clock import Clock
 from gateway.store.errors import StoreError
 from gateway.store.redis.address import Host
-from gateway.store.redis.node import Node, NodeReply
+from gateway.store.redis.connection import NodeReply
+from gateway.store.redis.node import Node
 from gateway.store.redis.replies import as_int, as_list, as_text
 
 SLOTS: Final = 16384
@@ -87,7 +88,7 @@ class Cluster:
             self._refreshing.cancel()
             await asyncio.gather(self._refreshing, return_exceptions=True)
         for node in self._nodes.values():
-            await node.close()
+            node.close()
 
     async def _refresh(self) -> None:
         """Read the slots again: once for all callers that wait for it."""
@@ -162,4 +163,4 @@ class Cluster:
         for host, node in tuple(self._nodes.items()):
             if node not in used and host not in self._seeds:
                 del self._nodes[host]
-                await node.close()
+                node.close()

@@ -12,14 +12,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from gateway.clock import Clock
 from gateway.store.errors import StoreError
 from gateway.store.redis.address import Credentials, Host, RedisAddress, Tls, format_host
+from gateway.store.redis.connection import OpenedConnection, RedisConnection
 from gateway.store.redis.errors import translate
 
 CLIENT_NAME: Final = "dualstream"
 """How connections are named in CLIENT LIST."""
-
-RedisConnection = Connection | UnixDomainSocketConnection
 
 
 class Open(Protocol):
@@ -53,8 +53,9 @@ class Connector:
     shorter than a blocking read breaks that.
     """
 
-    def __init__(self, address: RedisAddress) -> None:
+    def __init__(self, address: RedisAddress, clock: Clock) -> None:
         self._address = address
+        self._clock = clock
 
     async def open(self, host: Host) -> RedisConnection:
         """Return a connection to a server that is logged in.
@@ -80,7 +81,7 @@ class Connector:
         """
         address = self._address
         options = _options(address.credentials, address.db)
-        return await _connect(UnixDomainSocketConnection(path=address.socket_path, **options), address.socket_path)
+        return await self._connect(UnixDomainSocketConnection(path=address.socket_path, **options), address.socket_path)
 
     async def _open(self, host: Host, options: _Options) -> RedisConnection:
         name, port = host
@@ -88,16 +89,27 @@ class Connector:
         tls = self._address.tls
         if tls is None:
             connection = Connection(host=name, port=port, socket_keepalive=True, **options)
-            return await _connect(connection, format_host(host))
+            return await self._connect(connection, format_host(host))
         connection = SSLConnection(host=name, port=port, socket_keepalive=True, **options)
         # One for all connections: to read the certificates takes milliseconds.
         connection.ssl_context = self._tls_context
         try:
-            return await _connect(connection, format_host(host))
+            return await self._connect(connection, format_host(host))
         except StoreError as error:
             if error.fault != "unreachable" or tls.certificate_file:
                 raise
             raise _with_hint(error) from error
+
+    async def _connect(self, connection: OpenedConnection, where: str) -> RedisConnection:
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]
+            return RedisConnection(connection, self._clock)
+        except RedisError as error:
+            raise translate(error, where) from error
+        except BaseException:
+            # Cancelled, by a time limit for example.
+            await connection.disconnect(nowait=True)
+            raise
 
     @cached_property
     def _tls_context(self) -> RedisSSLContext:
@@ -166,15 +178,3 @@ def _options(credentials: Credentials, db: int) -> _Options:
         "driver_info": None,
         "protocol": 2,
     }
-
-
-async def _connect(connection: RedisConnection, where: str) -> RedisConnection:
-    try:
-        await connection.connect()  # type: ignore[no-untyped-call]
-    except RedisError as error:
-        raise translate(error, where) from error
-    except BaseException:
-        # Cancelled, by a time limit for example.
-        await connection.disconnect(nowait=True)
-        raise
-    return connection

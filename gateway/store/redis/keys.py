@@ -47,11 +47,17 @@ class Keys:
 
     def generation(self, generation_id: str) -> tuple[str, str]:
         """Return the keys of a generation: of its head, and of its log."""
-        return self.tagged("gen", generation_id), self.tagged("gen", generation_id, "log")
+        head = self.tagged("gen", generation_id)
+        return head, f"{head}:log"
 
     def prompt(self, generation_id: str) -> str:
         """Return the key of a generation's conversation."""
         return self.tagged("gen", generation_id, "prompt")
+
+    def all_of_generation(self, generation_id: str) -> tuple[str, str, str]:
+        """Return all keys of a generation: of its head, of its log, and of its conversation."""
+        head = self.tagged("gen", generation_id)
+        return head, f"{head}:log", f"{head}:prompt"
 
     def owned(self, replica: str) -> str:
         """Return the key of the ids of the generations that a gateway owns."""

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from gateway.clock import Clock
 from gateway.generation.event_log import Entry
 from gateway.log_fields import log_fields
+from gateway.protocol.events import TERMINAL
 from gateway.store.entries import decode_entries, encode_entries
 from gateway.store.errors import StoreError
 from gateway.store.logs import Append, Appended, Head, LogPart, Position, Take
@@ -67,7 +68,7 @@ class RedisLogs:
         ended = "1" if head.ended else "0"
         facts = (head.version, head.details or b"", head.facts or b"")
         args = (head.owner, head.fence, entries[-1].last, ended, milliseconds(keep), *facts, encode_entries(entries))
-        keys = self._all_keys(head.generation_id)
+        keys = self._keys.all_of_generation(head.generation_id)
         own = () if head.ended else self._own(head.owner, [head.generation_id])
         _, (created,) = await self._client.run_all(own, [ScriptCall(_CREATE, keys, (*args, prompt))])
         is_new = as_int(created) == 1
@@ -77,14 +78,19 @@ class RedisLogs:
 
     async def append(self, appends: Sequence[Append], wakes: Mapping[str, bytes] | None = None) -> Sequence[Appended]:
         """Append events; return a result for each, and send `wakes` afterwards."""
-        ended = [append for append in appends if append.entries and append.entries[-1].is_end]
-        disown = [self._disown(append.owner, append.generation_id) for append in ended]
-        wake = self._messages.calls(list((wakes or {}).items()))
-        calls = [self._append(append) for append in appends]
-        replies, _ = await self._client.run_all(calls, [*disown, *wake])
+        now = self._clock.now()
+        calls = [self._append(append, now) for append in appends]
+        then = [
+            self._disown(append.owner, append.generation_id)
+            for append in appends
+            if append.entries and append.entries[-1].kind in TERMINAL
+        ]
+        if wakes:
+            then += self._messages.calls(list(wakes.items()))
+        replies, _ = await self._client.run_all(calls, then)
         results = [_APPENDED[as_int(reply)] for reply in replies]
         for append, call, result in zip(appends, calls, results, strict=True):
-            self._on_appended(append, call.keys, result)
+            self._on_appended(append, call.keys, result, now)
         return results
 
     async def read(self, positions: Mapping[str, Position]) -> Mapping[str, LogPart]:
@@ -129,17 +135,17 @@ class RedisLogs:
     async def delete(self, generation_id: str) -> None:
         """Delete a generation; an unknown one is ignored."""
         self._written.pop(generation_id, None)
-        owner = await self._client.call(ScriptCall(_DELETE, self._all_keys(generation_id)))
+        owner = await self._client.call(ScriptCall(_DELETE, self._keys.all_of_generation(generation_id)))
         if owner is not None:
             await self._client.call(self._disown(as_text(owner), generation_id))
 
-    def _on_appended(self, append: Append, keys: Sequence[str], result: Appended) -> None:
-        has_ended = not append.entries or append.entries[-1].is_end
-        written = self._written.get(append.generation_id)
-        if result is not Appended.STORED or has_ended:
-            self._written.pop(append.generation_id, None)
-        elif written is None or written.renew_at <= self._clock.now():
-            self._note_renewal(append.generation_id, keys, append.keep)
+    def _on_appended(self, append: Append, keys: Sequence[str], result: Appended, began: float) -> None:
+        generation_id, _, _, entries, keep, _ = append
+        written = self._written.get(generation_id)
+        if result is not Appended.STORED or not entries or entries[-1].kind in TERMINAL:
+            self._written.pop(generation_id, None)
+        elif written is None or written.renew_at <= began:
+            self._note_renewal(generation_id, keys, keep)
 
     def _note_renewal(self, generation_id: str, keys: Sequence[str], keep: float) -> None:
         self._written[generation_id] = _Written(keys, self._clock.now() + keep / 2)
@@ -161,15 +167,15 @@ class RedisLogs:
         owner = None if head is None or head.ended else head.owner
         return [self._disown(name, take.generation_id) for name in {take.former, take.owner} - {owner}]
 
-    def _append(self, append: Append) -> ScriptCall:
+    def _append(self, append: Append, now: float) -> ScriptCall:
         generation_id, owner, fence, entries, kept, details = append
-        last, ended = (entries[-1].last, entries[-1].is_end) if entries else (0, False)
+        last, ended = (entries[-1].last, entries[-1].kind in TERMINAL) if entries else (0, False)
         written = self._written.get(generation_id)
-        is_due = ended or written is None or self._clock.now() >= written.renew_at
+        is_due = ended or written is None or now >= written.renew_at
         keep = milliseconds(kept) if is_due else 0
         batch = encode_entries(entries) if entries else b""
         args = (owner, fence, last, "1" if ended else "0", keep, batch)
-        keys = self._all_keys(generation_id) if written is None else written.keys
+        keys = self._keys.all_of_generation(generation_id) if written is None else written.keys
         return ScriptCall(_APPEND, keys, args if details is None else (*args, details))
 
     def _own(self, owner: str, generation_ids: Sequence[str]) -> Sequence[Call]:
@@ -179,9 +185,6 @@ class RedisLogs:
     def _disown(self, owner: str, generation_id: str) -> Call:
         key = self._keys.owned(owner)
         return Command(key, ("SREM", key, _encoded(generation_id)))
-
-    def _all_keys(self, generation_id: str) -> Sequence[str]:
-        return (*self._keys.generation(generation_id), self._keys.prompt(generation_id))
 
 
 def _encoded(generation_id: str) -> bytes:

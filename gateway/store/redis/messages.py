@@ -108,7 +108,7 @@ class _Inbox:
         """Close the connection."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            await connection.close()
+            connection.close()
 
     async def _open(self) -> BlockingConnection:
         connection = self._connection = await self._client.open_apart(self._key)

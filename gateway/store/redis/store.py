@@ -31,9 +31,6 @@ that there is time to renew that once more after a failure."""
 CALL_SECONDS: Final = 5.0 * LEASE_PART
 """Default time limit of an exchange, for the default of `owner_timeout`."""
 
-MAX_CONNECTIONS: Final = 8
-"""Default maximum number of connections to each server; one more waits for messages. Calls beyond that wait."""
-
 
 class RedisStore:
     """A store that gateways on any number of machines share.
@@ -52,7 +49,6 @@ class RedisStore:
         password: str = "",
         prefix: str = "dualstream",
         timeout: float = CALL_SECONDS,
-        max_connections: int = MAX_CONNECTIONS,
         clock: Clock | None = None,
     ) -> None:
         self.keys = Keys(prefix)
@@ -62,7 +58,7 @@ class RedisStore:
         except ValueError as error:
             raise ConfigurationError(f"store {error}") from error
         self._uses_tls = address.tls is not None
-        self._topology = _topology(address, chosen_clock, timeout, max_connections)
+        self._topology = _topology(address, chosen_clock, timeout)
         self.client = RedisClient(self._topology)
         self.messages = RedisMessages(self.client, self.keys, chosen_clock)
         self.logs = RedisLogs(self.client, self.keys, self.messages, chosen_clock)
@@ -103,9 +99,9 @@ class RedisStore:
         await self.client.close()
 
 
-def _topology(address: RedisAddress, clock: Clock, timeout: float, max_connections: int) -> Topology:
-    connector = Connector(address)
-    make_node = partial(Node, clock=clock, timeout=timeout, max_connections=max_connections)
+def _topology(address: RedisAddress, clock: Clock, timeout: float) -> Topology:
+    connector = Connector(address, clock)
+    make_node = partial(Node, clock=clock, timeout=timeout)
 
     def node_at(host: Host) -> Node:
         return make_node(format_host(host), partial(connector.open, host))

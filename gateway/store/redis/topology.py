@@ -7,8 +7,9 @@ from typing import Protocol
 from gateway.clock import Clock, time_limit
 from gateway.store.errors import StoreError
 from gateway.store.redis.address import Host, RedisAddress, format_host
-from gateway.store.redis.connector import Connector, RedisConnection
-from gateway.store.redis.node import Node, exchange
+from gateway.store.redis.connection import RedisConnection
+from gateway.store.redis.connector import Connector
+from gateway.store.redis.node import Node
 from gateway.store.redis.replies import as_int, as_text
 
 
@@ -74,7 +75,7 @@ class SingleNode:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._node.close()
+        self._node.close()
 
 
 class Sentinels:
@@ -114,10 +115,10 @@ class Sentinels:
 
     async def _open_primary(self, primary: Host, sentinel: Host) -> RedisConnection:
         connection = await self._connector.open(primary)
-        (role,) = await exchange(connection, [("ROLE",)])
+        (role,) = await connection.exchange([("ROLE",)])
         if isinstance(role, list) and role and role[0] != b"master":
             # A Sentinel may not have noticed a failover yet.
-            await connection.disconnect(nowait=True)
+            connection.close()
             where, source = format_host(primary), format_host(sentinel)
             raise StoreError("read_only", f"Redis at {where} is a replica now; the Sentinel at {source} still names it")
         return connection
@@ -128,8 +129,8 @@ class Sentinels:
             async with time_limit(self._timeout, self._clock):
                 connection = await self._connector.open_sentinel(sentinel)
                 asked = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._address.service)
-                (reply,) = await exchange(connection, [asked])
-                await connection.disconnect(nowait=True)
+                (reply,) = await connection.exchange([asked])
+                connection.close()
         except TimeoutError as error:
             raise StoreError("timeout", f"the Sentinel at {where} did not answer in time") from error
         if isinstance(reply, list) and len(reply) == 2:

@@ -122,6 +122,7 @@ def test_a_batch_is_read_like_single_events(
         assert read(list(entries)) == read(list(merge(entries))) == expected_rest(one_by_one, after)
         if len(entries) > 1 and (joined := join_text(entries)) is not None:
             assert [joined] == list(merge(entries))
+            assert [join_text(entries, with_ends=True)] == list(merge(entries, with_ends=True))
         assert [entry.first for entry in entries] == [after + 1, *(entry.last + 1 for entry in entries)][: len(entries)]
         # With the ends of the joined events, each of them can be had again.
         assert separate(list(merge(entries, with_ends=True))) == separate(list(entries)) == lengths(one_by_one[after:])

@@ -121,3 +121,21 @@ async def test_a_log_that_is_forgotten_is_not_due() -> None:
     log.generation.on_finished(1001.0)
     assert await due(schedule) == []
     assert clock.pending == 0
+
+
+async def test_a_forgotten_log_does_not_change_when_its_successor_is_written() -> None:
+    clock = ManualClock()
+    schedule = WriteSchedule(clock, 0.2)
+    former = scheduled(schedule)
+    schedule.forget(former)
+    log = WrittenLog(former.generation, former.terms, fence=1, stored=former.generation.log.last, is_created=True)
+    schedule.add(log)
+    schedule.listen(log)
+    for change in (schedule.listen, schedule.write_now, schedule.forget):
+        change(former)
+        send(log.generation, "a")
+        clock.advance(0.2)
+        assert await due(schedule) == [log]
+    send(log.generation, "a")
+    log.generation.on_finished(1001.0)
+    assert await due(schedule) == [log]
