@@ -12,7 +12,7 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-from gateway.net.one_write_request import OneWriteRequest
+from gateway.net.prepared_post import MAX_BODY_BYTES, PreparedPost
 from gateway.net.resolver import ThreadResolver
 
 _HEADERS: Final = {"User-Agent": "dualstream", "Accept-Encoding": "identity"}
@@ -20,6 +20,9 @@ _HEADERS: Final = {"User-Agent": "dualstream", "Accept-Encoding": "identity"}
 
 MAX_HEADER_BYTES: Final = 64 * 1024
 """Longest header of a response. aiohttp's own limit is 8 KB, and content security policies behind proxies exceed it."""
+
+MAX_PREPARED: Final = 32
+"""Requests that are kept prepared: clients may name any model in a URL, and each call of a trace has its own header."""
 
 
 class ProxyRefusedError(aiohttp.ClientError):
@@ -37,8 +40,6 @@ class HttpClient:
         connector = connector or aiohttp.TCPConnector(resolver=ThreadResolver())
         self._session = aiohttp.ClientSession(
             connector=connector,
-            # aiohttp's own request says in its head that the connection is closed.
-            request_class=aiohttp.ClientRequest if connector.force_close else OneWriteRequest,
             timeout=timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -46,6 +47,10 @@ class HttpClient:
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
         )
+        # aiohttp says in the head of a request that its connection is closed, and limits its time by the session.
+        self._may_prepare = not (connector.force_close or timeout.total or timeout.sock_read)
+        self._posts: dict[tuple[object, ...], PreparedPost] = {}
+        """Requests that were prepared, by URL and headers."""
 
     async def request(
         self,
@@ -65,6 +70,10 @@ class HttpClient:
             TimeoutError: A timeout of the client expired.
         """
         try:
+            if method == "POST" and proxy is None and isinstance(body, bytes) and len(body) <= MAX_BODY_BYTES:
+                post = self._posts.get((url, *headers.items())) or self._prepare(url, headers)
+                if post is not None:
+                    return await post.send(body)
             return await self._session.request(
                 method, url, data=body, headers={**_HEADERS, **headers}, allow_redirects=False, proxy=proxy
             )
@@ -75,6 +84,16 @@ class HttpClient:
         # Raised outside the handler, so that it has no context: aiohttp's error holds the request's headers, which
         # include the API key.
         raise failure
+
+    def _prepare(self, url: URL, headers: Mapping[str, str]) -> PreparedPost | None:
+        """Prepare a request to be sent with different bodies; return None if that is not possible."""
+        if not self._may_prepare or not PreparedPost.is_possible(url):
+            return None
+        if len(self._posts) >= MAX_PREPARED:
+            self._posts.clear()
+        post = PreparedPost(self._session, url, {**_HEADERS, **headers}, MAX_HEADER_BYTES)
+        self._posts[(url, *headers.items())] = post
+        return post
 
     @property
     def connector(self) -> aiohttp.BaseConnector | None:
