@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -37,6 +38,8 @@ NO_FILE: Final = (
     "and restart or reload the gateway"
 )
 OTHER_KEYS: Final = "it accepts other keys than this gateway: let all gateways use one keys_file"
+THIS_GATEWAY: Final = "this gateway"
+"""Name of the gateway that made a change, where it can't apply it itself."""
 
 _IDS: Final = TypeAdapter(list[str])
 T = TypeVar("T")
@@ -72,10 +75,11 @@ class GatewayAdministration:
         """Return why keys can't be changed here, and what to configure; None if they can."""
         return NO_FILE if self._file is None else None
 
-    def is_editable(self, key: StoredKey) -> bool:
-        """Return False if a key is one of the setting `keys`, which no request can change."""
-        configured = (parse_stored_key(each.get_secret_value()) for each in self._reloader.settings.keys)
-        return self._file is not None and key.id not in {each.id for each in configured}
+    def fixed_ids(self) -> AbstractSet[str]:
+        """Return the ids of the keys that no request can change: those of the setting `keys`, or without a file all."""
+        if self._file is None:
+            return {key.id for key in self.keys}
+        return {parse_stored_key(key.get_secret_value()).id for key in self._reloader.settings.keys}
 
     async def last_used(self, keys: Sequence[StoredKey]) -> Mapping[str, float]:
         """Return when keys were used last, by their ids."""
@@ -86,10 +90,10 @@ class GatewayAdministration:
         return await self._activity.use(principals)
 
     async def add_key(self, key: StoredKey) -> Outcome:
-        """Add a key, and accept it from now on.
+        """Add a key, and accept it from now on; the outcome says which gateways can't, this one included.
 
         Raises:
-            Refused: its name is in use, or keys can't be changed here.
+            Refused: its name is in use, or keys can't be changed here. There is no such key then.
         """
         await _in_file(partial(add_key, self._editable_file(), key, self._check))
         return await self._apply()
@@ -138,7 +142,7 @@ class GatewayAdministration:
             message = f"{NO_FILE}."
             raise invalid(message, status=HTTPStatus.CONFLICT)
         key = next((key for key in self.keys if key.id == key_id), None)
-        if key is not None and not self.is_editable(key):
+        if key is not None and key.id in self.fixed_ids():
             message = f"{key.name} is given by the setting keys (DUALSTREAM_KEYS): change it there, and reload."
             raise invalid(message, status=HTTPStatus.CONFLICT)
         return self._file
@@ -147,11 +151,23 @@ class GatewayAdministration:
         check_stored_keys(self._reloader.settings, keys)
 
     async def _apply(self, revoked: Sequence[str] = ()) -> Outcome:
-        """Read the keys again, here and on the other gateways."""
-        await self._reload_keys()
-        digest = _digest(self.keys)
+        """Read the keys again, here and on the other gateways.
+
+        The file has been changed by now: a failure is a part of the outcome, and never an error. That would hide what
+        was done, and lose the secret of a new key.
+        """
+        problem = None
+        try:
+            await self._reload_keys()
+        except Refused as error:
+            problem = error.message
+        # Without a problem, the others must accept the same keys.
+        digest = _digest(self.keys) if problem is None else None
         answers = await self._generations.ask_all(KEYS, {"revoked": [*revoked]})
-        return _outcome(answers, lambda answer: None if answer.get("digest") == digest else OTHER_KEYS)
+        outcome = _outcome(answers, lambda answer: OTHER_KEYS if digest not in {None, answer.get("digest")} else None)
+        if problem is None:
+            return outcome
+        return Outcome(outcome.applied - 1, {THIS_GATEWAY: problem, **(outcome.failed or {})})
 
     async def _reload_keys(self) -> None:
         try:

@@ -6,7 +6,6 @@ counted on this day, also those that have ended.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple
 from typing import TYPE_CHECKING, Final
 
 from gateway.app.authentication import find_api_keys
@@ -138,8 +137,8 @@ _MEASURES: Final = ("requests", "input_tokens", "output_tokens", "cost_usd")
 
 def _fields(principal: str, use: Use) -> list[tuple[str, float]]:
     """Return the sums of a principal by the names that they have in the store, which no principal's id is."""
-    *counts, cost = astuple(use)
-    values = [*(count / MILLION for count in counts), cost]
+    counts = (use.requests, use.input_tokens, use.output_tokens)
+    values = [*(count / MILLION for count in counts), use.cost_usd]
     return [(f"use:{measure}:{principal}", value) for measure, value in zip(_MEASURES, values, strict=True)]
 
 

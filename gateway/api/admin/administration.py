@@ -1,6 +1,7 @@
 """What the routes of the admin API need from the application, which implements it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,8 +52,8 @@ class Administration(Protocol):
         """Return why keys can't be changed here, and what to configure; None if they can."""
         ...
 
-    def is_editable(self, key: StoredKey) -> bool:
-        """Return False if a key is one of the setting `keys`, which no request can change."""
+    def fixed_ids(self) -> AbstractSet[str]:
+        """Return the ids of the keys that no request can change: those of the setting `keys`, or without a file all."""
         ...
 
     async def last_used(self, keys: Sequence[StoredKey]) -> Mapping[str, float]:
@@ -64,10 +65,10 @@ class Administration(Protocol):
         ...
 
     async def add_key(self, key: StoredKey) -> Outcome:
-        """Add a key, and accept it from now on.
+        """Add a key, and accept it from now on; the outcome says which gateways can't, this one included.
 
         Raises:
-            Refused: its name is in use, or keys can't be changed here.
+            Refused: its name is in use, or keys can't be changed here. There is no such key then.
         """
         ...
 

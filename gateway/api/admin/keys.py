@@ -1,6 +1,7 @@
 """`/api/admin/keys`: list, create, change and revoke keys."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from http import HTTPStatus
 from typing import Final
@@ -14,6 +15,7 @@ from gateway.api.admin.access import PREFIX, AdminAccess
 from gateway.api.admin.administration import Administration
 from gateway.api.admin.bodies import ChangeKey, CreateKey, KeyLimits
 from gateway.api.admin.views import iso, key_view
+from gateway.api.model_api.pages import page_size
 from gateway.api.requests import read_json
 from gateway.api.responses import json_response
 from gateway.api.services import Services
@@ -21,11 +23,14 @@ from gateway.billing.daily_use import NO_USE
 from gateway.protocol.errors import Code, Refused, invalid
 from gateway.protocol.validation import parse
 from gateway.security.api_keys import StoredKey, check_name, generate_key, hash_secret
+from gateway.security.key_changes import MAX_KEYS
 from gateway.security.principals import Principal, Role
 
 PATH: Final = f"{PREFIX}/keys"
 DAY: Final = 86_400.0
 MAX_BODY_VALUES: Final = 1000
+AT_ONCE: Final = 250
+"""Number of keys of a list that are prepared at once, in a few milliseconds: between them, tokens are sent."""
 
 
 class KeyRoutes:
@@ -54,11 +59,16 @@ class KeyRoutes:
         return await handlers.get(request.method, self.get)(request)
 
     async def list(self, request: Request) -> Response:
-        """List all keys, those that were created last first."""
+        """List all keys, or a page of them, those that were created last first."""
         self._access.check(request)
         keys = sorted(self._administration.keys, key=lambda key: (-(key.created or 0.0), key.name))
+        page, following = _page(keys, request.query_params)
         obstacle = self._administration.obstacle
-        shown = {"keys": await self._views(keys), "editable": obstacle is None, "problem": obstacle}
+        views: list[dict[str, object]] = []
+        for start in range(0, len(page), AT_ONCE):
+            views += await self._views(page[start : start + AT_ONCE])
+            await asyncio.sleep(0)
+        shown = {"keys": views, "next": following, "editable": obstacle is None, "problem": obstacle}
         return json_response(request, shown)
 
     async def get(self, request: Request) -> Response:
@@ -129,19 +139,38 @@ class KeyRoutes:
 
     async def _views(self, keys: Sequence[StoredKey]) -> Sequence[dict[str, object]]:
         administration, budgets, unix = self._administration, self._services.hub.budgets, self._services.clock.unix()
-        use = await administration.use([key.principal().id for key in keys])
+        principals = [key.principal().id for key in keys]
+        use = await administration.use(principals)
         last_used = await administration.last_used(keys)
+        fixed = administration.fixed_ids()
         return [
             key_view(
                 key,
+                name,
                 budgets=budgets,
-                use=use.get(key.principal().id, NO_USE),
+                use=use.get(name, NO_USE),
                 last_used=last_used.get(key.id),
-                editable=administration.is_editable(key),
+                editable=key.id not in fixed,
                 unix=unix,
             )
-            for key in keys
+            for key, name in zip(keys, principals, strict=True)
         ]
+
+
+def _page(keys: Sequence[StoredKey], query: Mapping[str, str]) -> tuple[Sequence[StoredKey], str | None]:
+    """Return at most `limit` keys after the one of the id `after`; and the id to go on after, or None at the end.
+
+    Raises:
+        Refused: a parameter is not valid.
+    """
+    limit, after, start = page_size(query, "limit", MAX_KEYS, MAX_KEYS), query.get("after"), 0
+    if after:
+        start = 1 + next((at for at, key in enumerate(keys) if key.id == after), -1)
+        if start == 0:
+            message = "after: there is no key of this id any more: begin with the first page again."
+            raise invalid(message, param="after")
+    page = keys[start : start + limit] if "limit" in query else keys[start:]
+    return page, page[-1].id if start + len(page) < len(keys) else None
 
 
 def _check_name(name: str) -> None:

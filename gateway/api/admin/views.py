@@ -1,6 +1,5 @@
 """Keys and budgets as the admin API shows them."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from gateway.billing.budgets import Budgets
@@ -14,27 +13,29 @@ def iso(unix: float | None) -> str | None:
 
 
 def key_view(
-    key: StoredKey, *, budgets: Budgets, use: Use, last_used: float | None, editable: bool, unix: float
+    key: StoredKey, principal: str, *, budgets: Budgets, use: Use, last_used: float | None, editable: bool, unix: float
 ) -> dict[str, object]:
-    """Return a key without its hash, and what it has used today."""
+    """Return a key without its hash, and what it has used today. Lists are long: it copies no dataclass."""
     budget = budgets.limit(key.limits.budget_per_day)
-    left = budgets.remaining(key.principal().id, unix, key.limits.budget_per_day)
+    left = budgets.remaining(principal, unix, key.limits.budget_per_day) if budget else None
     return {
         "id": key.id,
         "name": key.name,
-        "principal": key.principal().id,
+        "principal": principal,
         "roles": sorted(key.roles),
         "models": None if key.models is None else sorted(key.models),
-        "limits": asdict(key.limits),
+        "limits": key.limits,
         "created": iso(key.created),
         "expires": iso(key.expires),
         "last_used": iso(last_used),
         "editable": editable,
         "today": {
-            **asdict(use),
+            "requests": use.requests,
+            "input_tokens": use.input_tokens,
+            "output_tokens": use.output_tokens,
             "cost_usd": round(use.cost_usd, 6),
             "budget_usd": budget or None,
-            "budget_left_usd": round(left, 6) if budget else None,
+            "budget_left_usd": None if left is None else round(left, 6),
         },
     }
 

@@ -98,9 +98,13 @@ class RevokedKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyList:
-    """The keys, newest first. `problem` says why keys can't be created here, if they are not `editable`."""
+    """The keys, newest first. `problem` says why keys can't be created here, if they are not `editable`.
+
+    `next` is `after` of the next page; null at the end.
+    """
 
     keys: list[Key]
+    next: KeyId | None
     editable: bool
     problem: str | None
 

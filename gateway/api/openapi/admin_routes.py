@@ -5,7 +5,7 @@ from typing import Final
 
 from gateway.api.admin.bodies import ChangeKey, CreateKey, RaiseBudget, ResetBudget
 from gateway.api.openapi import admin_bodies
-from gateway.api.openapi.components import BODY_REFUSALS, RefusalSpec, ResponseSpec
+from gateway.api.openapi.components import BODY_REFUSALS, INVALID_FIELDS, RefusalSpec, ResponseSpec
 from gateway.api.openapi.operation import Operation
 from gateway.protocol.errors import Code
 
@@ -31,8 +31,8 @@ ADMIN_OPERATIONS: Final[Sequence[Operation]] = (
         "admin",
         "List the keys, and what they have used today",
         (ResponseSpec(200, "The keys.", admin_bodies.KeyList),),
-        (NOT_OPERATOR,),
-        ("RequestId",),
+        (NOT_OPERATOR, INVALID_FIELDS),
+        ("PageLimit", "AfterKey", "RequestId"),
     ),
     Operation(
         "post",

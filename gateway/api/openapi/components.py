@@ -119,6 +119,18 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
         {"type": "string", "pattern": r"^[A-Za-z0-9]{8}$"},
         required=True,
     ),
+    "AfterKey": Parameter(
+        "after",
+        "query",
+        "The `id` of the key after which the page begins: `next` of the page before it. Without it, the first one.",
+        {"type": "string", "maxLength": 64},
+    ),
+    "PageLimit": Parameter(
+        "limit",
+        "query",
+        "Maximum number of keys in the response. Without it, all.",
+        {"type": "integer", "minimum": 1, "maximum": 10_000},
+    ),
     "File": Parameter("path", "path", "A file of the page.", {"type": "string", "minLength": 1}, required=True),
 }
 

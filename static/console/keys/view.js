@@ -10,6 +10,8 @@ import { budgetShare, dayOf } from "./model.js";
 
 const COLUMNS = [["Name", ""], ["Rights", "wide"], ["Requests today", "number middle"], ["Tokens today", "number wide"], ["Cost today", ""], ["Last used", "wide"], ["Expires", "middle"], ["Actions", "actions"]];
 
+const PAGE = 500; // keys in one response
+
 /** Shows and changes them. */
 export class KeysView {
   #parts;
@@ -33,13 +35,24 @@ export class KeysView {
   /** Read the keys and show them. */
   async load() {
     try {
-      const { keys, editable, problem } = await this.#session.json("/api/admin/keys");
+      const { keys, editable, problem } = await this.#read();
       this.#parts.create.hidden = !editable;
       if (!editable && problem) this.#notify(problem);
       this.#show(keys);
     } catch (error) {
       if (error.isRefusal) this.#onRefused(error);
       else this.#showEmpty("The keys can’t be read.", error.message);
+    }
+  }
+
+  /** Read all pages. */
+  async #read() {
+    const keys = [];
+    for (let after = ""; ;) {
+      const page = await this.#session.json(`/api/admin/keys?limit=${PAGE}&after=${after}`);
+      keys.push(...page.keys);
+      if (page.next === null) return { ...page, keys };
+      after = page.next;
     }
   }
 

@@ -1,14 +1,17 @@
 """Changes of keys, and reloads, on several gateways of a deployment."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
-from gateway.app.administration import OTHER_KEYS, _in_file
+from gateway.app.administration import OTHER_KEYS, THIS_GATEWAY, _in_file
 from gateway.config import ConfigurationError, Settings
 from gateway.protocol.errors import Refused
+from gateway.security.api_keys import ApiKey, StoredKey, hash_secret
 from gateway.security.key_file import read_keys, write_keys
 from tests.gateway.api.admin.test_keys import PATH, ask
 from tests.served.clients import BODY, KEYS, Clients, keys_file, stored_key, with_keys
@@ -16,6 +19,9 @@ from tests.served.gateway import Served
 from tests.served.pair import Pair, pair
 
 __all__ = ["keys_file", "pair"]
+
+T = TypeVar("T")
+Check = Callable[[set[str]], bool]
 
 BOB = f"{PATH}/{KEYS['bob'].id}"
 
@@ -128,6 +134,49 @@ async def test_the_use_of_a_key_is_that_of_all_gateways(pair: Pair, both: tuple[
     _, shown = await ask(second.named("operator"), "GET", path)
     assert shown["today"]["requests"] == 2
     assert stored_key("alice").name == shown["name"]
+
+
+def damage(file: Path) -> None:
+    file.write_text("[keys", "utf-8")
+
+
+async def broken_meanwhile(gateway: Served, file: Path, request: Coroutine[Any, Any, T], is_written: Check) -> T:
+    """Send a request that changes the key file; break that as soon as it is written, before the gateway reads it."""
+    async with gateway.reloader._lock:
+        asking = asyncio.ensure_future(request)
+        async with asyncio.timeout(10):
+            while not is_written({key.name for key in read_keys(file)}):
+                await asyncio.sleep(0)
+        damage(file)
+    return await asking
+
+
+async def test_a_created_key_is_shown_even_if_the_file_can_not_be_read_again(served: Served, keys_file: Path) -> None:
+    clients = Clients(served)
+    creating = ask(clients.named("operator"), "POST", PATH, {"name": "carol"})
+    status, created = await broken_meanwhile(served, keys_file, creating, lambda names: "carol" in names)
+    (failed,) = created["gateways"]["failed"]
+    assert (status, created["gateways"]["applied"], failed["gateway"]) == (201, 0, THIS_GATEWAY)
+    assert "keys.toml:1: " in failed["problem"]
+    # The secret is not lost: it is accepted once the file is mended.
+    key = ApiKey(*created["key"].split("_", 2)[1:])
+    write_keys(keys_file, [stored_key("operator"), StoredKey("carol", key.id, hash_secret(key.secret))])
+    await served.reloader.reload_keys()
+    assert await status_of(clients, created["key"]) == 200
+    for session in clients.sessions:
+        await session.close()
+
+
+async def test_other_gateways_follow_a_change_that_this_one_can_not_read(
+    pair: Pair, both: tuple[Clients, Clients], keys_file: Path
+) -> None:
+    first, second = both
+    use_copy(pair.second, keys_file)
+    revoking = ask(first.named("operator"), "DELETE", BOB)
+    status, revoked = await broken_meanwhile(pair.first, keys_file, revoking, lambda names: "bob" not in names)
+    (failed,) = revoked["gateways"]["failed"]
+    assert (status, revoked["gateways"]["applied"], failed["gateway"]) == (200, 1, THIS_GATEWAY)
+    assert await status_of(second, KEYS["bob"].text()) == 401
 
 
 def locked() -> None:

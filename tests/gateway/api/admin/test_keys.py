@@ -7,9 +7,10 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
+from gateway.api.admin.keys import AT_ONCE
 from gateway.config import Settings
-from gateway.security.api_keys import generate_key, hash_secret
-from gateway.security.key_file import read_keys
+from gateway.security.api_keys import StoredKey, generate_key, hash_secret
+from gateway.security.key_file import read_keys, write_keys
 from tests.gateway.security.issuer import token
 from tests.served.clients import BODY, KEYS, Clients, clients, keys_file, stored_key, with_keys
 from tests.served.gateway import Served
@@ -69,6 +70,37 @@ async def test_a_created_key_is_accepted_at_once_and_shown_once(clients: Clients
     assert {key["name"] for key in listed["keys"]} == {*KEYS, "carol"}
     assert (listed["editable"], listed["problem"]) == (True, None)
     assert stored.hash not in str(listed)
+
+
+async def test_a_list_is_read_in_pages(clients: Clients) -> None:
+    operator = clients.named("operator")
+    _, whole = await ask(operator, "GET", PATH)
+    assert whole["next"] is None
+    names, after = [], ""
+    while after is not None:
+        status, page = await ask(operator, "GET", f"{PATH}?limit=2&after={after}")
+        assert (status, page["editable"]) == (200, True)
+        names.append([key["name"] for key in page["keys"]])
+        after = page["next"]
+    assert [len(page) for page in names[:-1]] == [2] * (len(names) - 1)
+    assert [name for page in names for name in page] == [key["name"] for key in whole["keys"]]
+    _, rest = await ask(operator, "GET", f"{PATH}?after={whole['keys'][0]['id']}")
+    assert [key["id"] for key in rest["keys"]] == [key["id"] for key in whole["keys"][1:]]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=10001", "limit=-1", "after=absent"])
+async def test_a_page_that_there_is_not_is_refused(clients: Clients, query: str) -> None:
+    status, answer = await ask(clients.named("operator"), "GET", f"{PATH}?{query}")
+    assert (status, answer["error"]["param"]) == (400, query.partition("=")[0])
+
+
+async def test_a_long_list_is_prepared_in_parts(clients: Clients, served: Served, keys_file: Path) -> None:
+    many = [StoredKey(f"k{at}", f"{at:08d}", hash_secret("x"), float(at)) for at in range(2 * AT_ONCE)]
+    write_keys(keys_file, [*read_keys(keys_file), *many])
+    await served.reloader.reload_keys()
+    _, listed = await ask(clients.named("operator"), "GET", PATH)
+    assert len(listed["keys"]) == len(many) + len(KEYS)
+    assert len({key["id"] for key in listed["keys"]}) == len(listed["keys"])
 
 
 async def test_a_revoked_key_is_refused_at_once(clients: Clients, keys_file: Path) -> None:
