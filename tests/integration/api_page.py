@@ -6,7 +6,7 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from gateway.security.api_keys import ApiKey
-from tests.integration.browser import wait_until
+from tests.integration.browser import click, wait_until
 from tests.integration.processes import Server
 
 
@@ -44,14 +44,14 @@ class ApiPage:
 
     def use_key(self, key: ApiKey) -> None:
         """Enter a key in the dialog."""
-        self.find("#open-key").click()
+        click(self.find("#open-key"))
         self.find("#key").send_keys(key.text(), Keys.ENTER)
         assert self.find("#key-state").text == "Key in use"
 
     def send(self, operation: str) -> None:
         """Send the request of an operation."""
         self.run("document.getElementById(arguments[0]).scrollIntoView()", operation)
-        self.find(f"#{operation} .trial-actions .primary").click()
+        click(self.find(f"#{operation} .trial-actions .primary"))
 
     def reply(self, operation: str) -> tuple[str, str]:
         """Return the status and the body of a reply, once it has ended."""

@@ -65,6 +65,17 @@ _READ_PANE = """
     };
 """
 
+_CLICK = """
+    const [element, ...rest] = arguments;
+    element.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
+    const { x, y, width, height } = element.getBoundingClientRect();
+    const topmost = width && height ? document.elementFromPoint(x + width / 2, y + height / 2) : null;
+    if (!element.contains(topmost)) return false;
+    element.focus({ preventScroll: true });
+    element.click();
+    return (function () { %s }).apply(null, rest);
+"""
+
 
 def wait_until(condition: Callable[[], T], describe: Callable[[], object], seconds: float = DEADLINE_SECONDS) -> T:
     """Wait until a condition returns a true value, and return that; fail with `describe()` after so many seconds."""
@@ -76,9 +87,17 @@ def wait_until(condition: Callable[[], T], describe: Callable[[], object], secon
     return value
 
 
-def click_moving(element: WebElement) -> None:
-    """Click an element that an answer, which grows, may move between the search of its place and a click there."""
-    element.parent.execute_script("arguments[0].click()", element)
+def click(element: WebElement, read: str = "return true;", *arguments: object) -> Any:  # noqa: ANN401 - what it returns
+    """Click an element once a user could, when it is shown and nothing covers it; return what `read` returns then.
+
+    The driver finds a place first, and clicks there later. An answer that begins, grows or ends meanwhile moves the
+    element, and the click hits another one, or none. Here, all is done in one task of the page.
+    """
+    script = _CLICK % read
+    return wait_until(
+        lambda: element.parent.execute_script(script, element, *arguments),
+        lambda: f"an element that nothing covers: {element.get_attribute('outerHTML')}",
+    )
 
 
 def read_json(url: str) -> Any:  # noqa: ANN401 - JSON of a shape that the test knows
@@ -180,13 +199,13 @@ class Pane:
         assert found, f"{self.selector} has no {role}"
         return found[-1]
 
-    def click(self, role: str) -> None:
-        """Click the button with a `data-role`."""
-        self.element(role).click()
+    def click(self, role: str) -> PaneState:
+        """Click the button with a `data-role`; return what the pane shows at once."""
+        return PaneState(**click(self.element(role), _READ_PANE, self.selector))
 
     def use(self, transport: str) -> None:
         """Select a transport: a running answer changes to it at once."""
-        self._page.find(f"{self.selector} [data-choice={transport}]").click()
+        click(self._page.find(f"{self.selector} [data-choice={transport}]"))
 
     def snapshot(self) -> dict[str, Any]:
         """Return the gateway's snapshot of the generation that it shows."""
@@ -234,9 +253,9 @@ class Page:
 
     def choose(self, setting: str, value: str) -> None:
         """Select the value of one of the simulator's settings, in the drawer."""
-        self.find("#open-settings").click()
+        click(self.find("#open-settings"))
         Select(self.find(f'[data-setting="{setting}"]')).select_by_value(value)
-        self.find("#settings [data-close]").click()
+        click(self.find("#settings [data-close]"))
 
     def submit(self, prompt: str, *, model: str = "", on: str = "both") -> None:
         """Type a prompt and perhaps a model's name, and run it in one pane (its `home`) or in both."""
@@ -252,7 +271,7 @@ class Page:
         target = self.find("#target")
         if target.is_displayed():  # not on a phone
             Select(target).select_by_value(PANES.get(on, on))
-        self.find("#send").click()
+        click(self.find("#send"))
 
     def press(self, *keys: str) -> None:
         """Send keys to the focused element; Control or Shift is held during the key that follows it."""

@@ -126,6 +126,8 @@ def open_page(driver: Chrome) -> Iterator[Callable[[str], Page]]:
     for page in opened:
         page.reset()
         assert page.unexpected_messages() == []
+    # A page that stays would write messages for the next one, when its gateway ends.
+    driver.get("about:blank")
 
 
 @pytest.fixture

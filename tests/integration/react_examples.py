@@ -15,7 +15,7 @@ from urllib.parse import quote
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from tests.integration.browser import click_moving, wait_until
+from tests.integration.browser import click, wait_until
 from tests.integration.javascript.project import Project, run
 from tests.integration.npm import node22, npm_set
 from tests.integration.processes import CHECKOUT, serving
@@ -91,7 +91,7 @@ class ChatPage:
         def clicked() -> bool:
             found = self.driver.find_elements(By.XPATH, path)
             if found:
-                click_moving(found[0])
+                click(found[0])
             return bool(found)
 
         wait_until(clicked, self.describe)

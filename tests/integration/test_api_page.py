@@ -12,7 +12,7 @@ from gateway.security.api_keys import StoredKey, generate_key, hash_secret
 from gateway.security.key_file import write_keys
 from tests.integration import processes
 from tests.integration.api_page import ApiPage
-from tests.integration.browser import chromium, read_json, wait_until
+from tests.integration.browser import chromium, click, read_json, wait_until
 from tests.integration.npm import npm_set
 from tests.integration.processes import Server
 from tests.integration.test_page_accessibility import RUN
@@ -105,11 +105,11 @@ def test_a_request_is_tried_with_a_key_that_stays_in_memory(page: ApiPage) -> No
     wait_until(
         lambda: "chunk" in (page.find(stream).get_attribute("textContent") or ""), lambda: page.find(stream).text
     )
-    page.find("#startStreaming .trial-actions .quiet").click()
+    click(page.find("#startStreaming .trial-actions .quiet"))
     facts = "#startStreaming .reply .facts"
     wait_until(lambda: "stopped after" in page.find(facts).text, lambda: page.find(facts).text)
-    page.find("#open-key").click()
-    page.find("#forget-key").click()
+    click(page.find("#open-key"))
+    click(page.find("#forget-key"))
     page.send("listBudgets")
     assert page.reply("listBudgets")[0] == "401"
     # Chromium reports each refusal.

@@ -12,7 +12,7 @@ import pytest
 from selenium.webdriver import Chrome
 
 from tests.integration import npm, processes
-from tests.integration.browser import wait_until
+from tests.integration.browser import click, wait_until
 from tests.integration.clients.installation import Installation, required_installation
 from tests.integration.clients.stage import provider_process
 from tests.integration.clients.table import DRIVERS, UI_DRIVERS
@@ -134,7 +134,7 @@ def test_the_lines_for_a_page_show_the_answer(
     )
     if language == "jsx":
         send = wait_until(lambda: driver.find_elements("css selector", "form button"), lambda: "no form")
-        send[0].click()
+        click(send[0])
     read_text = "return [...document.body.children].map((element) => element.innerText).join(' ')"
     wait_until(lambda: TEXT in driver.execute_script(read_text), lambda: driver.execute_script(read_text))
 

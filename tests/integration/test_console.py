@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome, Keys
 
+from tests.integration.browser import click
 from tests.integration.console.clients import reading
 from tests.integration.console.page import ConsolePage, scene
 from tests.integration.console.scene import KEYS
@@ -56,7 +57,7 @@ def test_it_asks_for_a_key_and_takes_only_that_of_an_operator(console: ConsolePa
     console.find("#key").send_keys(KEYS["ops"][0].text(), Keys.ENTER)
     console.wait("document.body.dataset.loaded === 'true'")
     assert console.run("return Object.values(localStorage).length") == 0
-    console.find("#forget-key").click()
+    click(console.find("#forget-key"))
     console.wait("!document.querySelector('#entry').hidden")
 
 
@@ -70,7 +71,7 @@ def test_it_shows_what_runs_and_watches_and_stops_one(console: ConsolePage, gate
         facts = console.text(".facts-grid")
         assert "key:alice" in facts
         assert "1 SSE" in facts
-        console.find("#detail .stop").click()
+        click(console.find("#detail .stop"))
         console.wait("document.querySelector('#detail .end-badge').innerText === 'Interrupted'")
         console.wait("document.querySelector('.facts-grid').innerText.includes('Interrupted by')")
         assert "stopped in the console" in console.text("#detail .message")
@@ -87,7 +88,7 @@ def test_the_hour_has_values_at_the_pointer_and_as_a_table(console: ConsolePage)
     assert "median" in console.text(card)
     console.run(POINT_AT, card)
     assert "Median" in console.text(f"{card} .hover")
-    console.find(f"{card} summary").click()
+    click(console.find(f"{card} summary"))
     console.wait(f'document.querySelectorAll("{card} tbody tr").length > 50')
     names = console.run(
         "return [...document.querySelectorAll('.plot svg')].map((one) => one.getAttribute('aria-label'))"
@@ -99,10 +100,10 @@ def test_ends_are_filtered_and_opened_with_their_attempts(console: ConsolePage) 
     console.sign_in()
     console.show("ends")
     console.wait("Boolean(document.querySelector('#end-filters [data-code=invalid_request]'))")
-    console.find("#end-filters [data-code=invalid_request]").click()
+    click(console.find("#end-filters [data-code=invalid_request]"))
     badges = console.run("return [...document.querySelectorAll('#ends .end-badge')].map((one) => one.innerText)")
     assert set(badges) == {"invalid_request"}
-    console.find("#end-filters [data-code=all]").click()
+    click(console.find("#end-filters [data-code=all]"))
     console.open_answer("gpt-4.1-mini", "#ends")
     label = console.wait("document.querySelector('.attempts .chart-drawing').getAttribute('aria-label')")
     assert "server_error" in label
@@ -114,10 +115,10 @@ def test_a_key_is_created_shown_once_and_revoked(console: ConsolePage, gateway: 
     console.sign_in()
     console.show("keys")
     console.wait("document.querySelectorAll('#keys tbody tr').length === 5")
-    console.find("#new-key").click()
+    click(console.find("#new-key"))
     console.find("#sheet input[name=name]").send_keys("newcomer")
     console.find("#sheet input[name=budget_per_day]").send_keys("2.5")
-    console.find("#sheet button[type=submit]").click()
+    click(console.find("#sheet button[type=submit]"))
     secret = console.wait("document.querySelector('#sheet input[name=secret]')?.value")
     request = urllib.request.Request(f"{gateway.url}/api/models", headers={"Authorization": f"Bearer {secret}"})
     with urllib.request.urlopen(request, timeout=10) as response:
@@ -126,7 +127,7 @@ def test_a_key_is_created_shown_once_and_revoked(console: ConsolePage, gateway: 
     console.wait("document.querySelector('#keys').innerText.includes('of $2.50')")
     assert console.run("return document.querySelector('#sheet').open") is False
     console.run("document.querySelector('[aria-label=\"Revoke newcomer\"]').click()")
-    console.find("#sheet button[type=submit]").click()
+    click(console.find("#sheet button[type=submit]"))
     console.wait("!document.querySelector('#keys').innerText.includes('newcomer')")
 
 
@@ -158,7 +159,7 @@ def keys(console: ConsolePage) -> None:
 
 def new_key(console: ConsolePage) -> None:
     keys(console)
-    console.find("#new-key").click()
+    click(console.find("#new-key"))
 
 
 def phone(console: ConsolePage) -> None:

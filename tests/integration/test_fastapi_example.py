@@ -11,7 +11,7 @@ import pytest
 from selenium.webdriver import Chrome
 
 from tests.integration import processes
-from tests.integration.browser import click_moving, read_json, wait_until
+from tests.integration.browser import click, read_json, wait_until
 from tests.integration.processes import CHECKOUT, Server, TcpProxy, missing, serving
 
 FOLDER = CHECKOUT / "examples/fastapi"
@@ -52,7 +52,7 @@ class ChatPage:
         self.refresh()
         wait_until(lambda: self._is_shown("login"), self.turns)
         driver.find_element("id", "name").send_keys("Alice")
-        driver.find_element("css selector", "#login button").click()
+        click(driver.find_element("css selector", "#login button"))
         wait_until(lambda: self._is_shown("composer"), self.turns)
 
     def refresh(self) -> None:
@@ -61,11 +61,11 @@ class ChatPage:
     def send(self, text: str) -> None:
         before = len(self.turns())
         self.driver.find_element("id", "question").send_keys(text)
-        self.driver.find_element("id", "send").click()
+        click(self.driver.find_element("id", "send"))
         wait_until(lambda: len(self.turns()) == before + 2, self.turns)
 
     def stop(self) -> None:
-        click_moving(self.driver.find_element("id", "stop"))
+        click(self.driver.find_element("id", "stop"))
 
     def turns(self) -> list[tuple[str, str]]:
         """Return the kind and the text of each turn."""

@@ -14,7 +14,7 @@ import pytest
 from selenium.webdriver import Chrome, Keys
 
 from tests.integration import processes
-from tests.integration.browser import click_moving, read_json, wait_until
+from tests.integration.browser import click, read_json, wait_until
 from tests.integration.javascript.project import Project, run, serve
 from tests.integration.npm import node22, npm_set
 from tests.integration.processes import CHECKOUT, Server
@@ -74,7 +74,7 @@ def test_a_refresh_goes_on_reading_and_stop_stops(
         before = wait_for_text(driver, beyond=60)
         driver.refresh()
         assert wait_for_text(driver, beyond=len(before) + 60).startswith(before)
-        click_moving(driver.find_element("id", "stop"))
+        click(driver.find_element("id", "stop"))
         stats = f"{gateway.url}/api/stats"
         wait_until(lambda: read_json(stats)["running"] == 0, lambda: read_json(stats))
         (wanted,) = stopped_texts(driver, gateway)

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 from selenium.webdriver import Chrome
 
-from tests.integration.browser import click_moving, read_json, wait_until
+from tests.integration.browser import click, read_json, wait_until
 from tests.integration.processes import CHECKOUT, Server, program
 from tests.integration.starts import free_port
 
@@ -137,7 +137,7 @@ def test_the_page_of_the_vietnamese_quickstart_stops(driver: Chrome, plain_gatew
     driver.execute_script(script)
     read_text = "return document.querySelector('p').textContent"
     wait_until(lambda: len(driver.execute_script(read_text)) > 60, lambda: driver.page_source)
-    click_moving(driver.find_element("xpath", "//button[text()='Dừng']"))
+    click(driver.find_element("xpath", "//button[text()='Dừng']"))
     stats = f"{plain_gateway.url}/api/stats"
     wait_until(lambda: read_json(stats)["running"] == 0, lambda: read_json(stats))
     assert len(driver.execute_script(read_text)) < 600

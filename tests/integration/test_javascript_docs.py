@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver import Chrome, Keys
 
 from tests.integration import processes
-from tests.integration.browser import click_moving, read_json, wait_until
+from tests.integration.browser import click, read_json, wait_until
 from tests.integration.javascript.project import PACKAGE, Project, serve
 from tests.integration.npm import node22
 from tests.integration.processes import CHECKOUT, Server
@@ -127,7 +127,7 @@ def test_the_component(driver: Chrome, project: Project, page: str, language: st
         driver.find_element("css selector", "input").send_keys("Why is the sky blue?", Keys.ENTER)
         wait_until(lambda: len(read()) == 2 and len(read()[1]) > 50, read)
         assert driver.execute_script(buttons) == "Stop"
-        click_moving(driver.find_element("css selector", "button"))
+        click(driver.find_element("css selector", "button"))
         wait_until(lambda: driver.execute_script(buttons) == "Send", read)
         shown = read()
         assert (shown[0], len(shown[1]) < 600) == ("Why is the sky blue?", True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.browser import Page, wait_until
+from tests.integration.browser import Page, click, wait_until
 from tests.integration.npm import npm_set
 
 SLOW = "sim?ttft=10&speed=150&length=4000&language=markdown&reasoning=120"
@@ -27,7 +27,7 @@ def streaming(page: Page) -> None:
 
 def stopped(page: Page) -> None:
     streaming(page)
-    page.find("#stop-all").click()
+    click(page.find("#stop-all"))
     for pane in page.panes:
         pane.wait_for_end("interrupted")
 
@@ -43,16 +43,16 @@ def failed(page: Page) -> None:
     page.submit("Go wrong.", model=FAULT)
     for pane in page.panes:
         pane.wait_for_end("error")
-    page.find("#pane-left .problem summary").click()
+    click(page.find("#pane-left .problem summary"))
 
 
 def with_the_drawer(page: Page) -> None:
     page.run("document.querySelector('#open-settings').hidden = false")
-    page.find("#open-settings").click()
+    click(page.find("#open-settings"))
 
 
 def with_the_help(page: Page) -> None:
-    page.press("?") if page.focused() != "prompt" else page.find("#open-help").click()
+    page.press("?") if page.focused() != "prompt" else click(page.find("#open-help"))
 
 
 def on_a_phone(page: Page) -> None:

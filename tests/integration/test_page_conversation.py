@@ -9,7 +9,7 @@ import pytest
 from selenium.webdriver import Chrome, Keys
 
 from tests.integration import processes
-from tests.integration.browser import Page, wait_until
+from tests.integration.browser import Page, click, wait_until
 from tests.integration.processes import Server
 from tests.integration.test_processes import command
 
@@ -29,7 +29,7 @@ def test_each_pane_has_a_conversation_of_its_own(page: Page) -> None:
     assert asked == ["First question?", "Second question?"]
     messages = page.run("return document.querySelector('#ask').page.panes.right.saved.messages")
     assert [message["role"] for message in messages] == ["user", "assistant", "user"]
-    page.find("#new-conversation").click()
+    click(page.find("#new-conversation"))
     assert [pane.read().turns for pane in page.panes] == [0, 0]
 
 
@@ -67,7 +67,7 @@ def test_reasoning_is_folded_and_has_a_duration(page: Page) -> None:
     assert page.run(ticker) == ""
     details = page.find("#pane-left .reasoning")
     assert details.get_attribute("open") is None
-    details.find_element("css selector", "summary").click()
+    click(details.find_element("css selector", "summary"))
     assert len(page.find("#pane-left .reasoning-text").text) > 500
 
 
@@ -96,7 +96,7 @@ def test_a_refresh_goes_on_in_both_panes(page: Page) -> None:
     page.driver.refresh()
     for pane in page.panes:
         assert pane.wait_for_end("interrupted").turns == 2
-    page.find("#new-conversation").click()
+    click(page.find("#new-conversation"))
     page.driver.refresh()
     assert page.sse.read().turns == 0
 
@@ -176,12 +176,12 @@ def test_an_error_says_what_to_do_and_can_be_tried_again(
     assert seen.problem.startswith("Too many requests just now.")
     assert "Try again in" in seen.problem
     assert "rate_limit" not in seen.problem
-    page.find("#pane-left .problem summary").click()
+    click(page.find("#pane-left .problem summary"))
     assert "rate_limit" in page.sse.read().problem
     retry = page.sse.element("retry")
     assert retry.get_attribute("aria-disabled") == "true"
     wait_until(lambda: retry.text == "Try again", lambda: retry.text)
-    retry.click()
+    click(retry)
     assert page.sse.wait(lambda seen: seen.turns == 2 and seen.has_ended).state == "error"
     messages = page.run("return document.querySelector('#ask').page.panes.left.saved.messages")
     assert messages == [{"role": "user", "content": "Too much."}]
@@ -198,7 +198,7 @@ def test_on_a_phone_the_panes_are_tabs(page: Page) -> None:
     )
     pressed = "return [...document.querySelectorAll('.tabs [aria-pressed=true]')].map((tab) => tab.dataset.follows)"
     for name, other in (("left", "right"), ("right", "left"), ("left", "right")):
-        page.find(f".tabs [data-follows={name}]").click()
+        click(page.find(f".tabs [data-follows={name}]"))
         for part in (".scroll", ".stop"):  # the panes scroll smoothly
             selector = f"#pane-{name} {part}"
             wait_until(partial(page.run, shown, selector), partial(page.run, "return innerWidth"))

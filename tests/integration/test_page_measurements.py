@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome
 
-from tests.integration.browser import DEADLINE_SECONDS, Page, Pane, wait_until
+from tests.integration.browser import DEADLINE_SECONDS, Page, Pane, click, wait_until
 from tests.integration.processes import Server
 from tests.integration.recording_proxy import Exchange, Recording, exchanges, recording_proxy
 
@@ -59,7 +59,7 @@ def last_event(page: Page, pane: Pane) -> dict[str, Any]:
 
 def click_measure(page: Page) -> None:
     page.run("document.querySelector('#measure').scrollIntoView({ block: 'center' })")
-    page.find("#measure").click()
+    click(page.find("#measure"))
 
 
 def all_exchanges(recordings: list[Recording]) -> list[Exchange]:
@@ -120,7 +120,7 @@ def test_bytes_of_long_polls_are_those_on_the_network(open_page: Callable[[str],
 
 
 def test_what_differs_is_one_click_away(page: Page) -> None:
-    page.find("#open-differences").click()
+    click(page.find("#open-differences"))
     assert page.focused() == "differences-title"
     wait_until(lambda: page.find("#measure").is_displayed(), lambda: "the button that measures")
 
@@ -205,13 +205,13 @@ def test_the_drawer_says_that_a_real_model_has_no_settings(page: Page) -> None:
         "const model = document.querySelector('#model'); model.value = 'gpt-real';"
         "model.dispatchEvent(new Event('input', { bubbles: true }));"
     )
-    page.find("#open-settings").click()
+    click(page.find("#open-settings"))
     note = page.find("#settings .drawer-note")
     wait_until(lambda: "real model" in note.text, lambda: note.text)  # the drawer fades in
     assert page.run("return document.querySelector('#simulator').disabled")
     hidden = page.run("return [...document.querySelectorAll('.chip')].filter((chip) => chip.hidden).length")
     assert hidden == 3
-    page.find("#settings [data-close]").click()
+    click(page.find("#settings [data-close]"))
 
 
 def test_an_example_is_one_click(open_page: Callable[[str], Page], plain_gateway: Server) -> None:

@@ -12,7 +12,7 @@ import pytest
 from selenium.webdriver import Chrome
 
 from tests.integration import processes
-from tests.integration.browser import click_moving, read_json, wait_until
+from tests.integration.browser import click, read_json, wait_until
 from tests.integration.processes import CHECKOUT, Server, TcpProxy
 from tests.integration.servers import http_server
 
@@ -56,11 +56,11 @@ class ChatPage:
     def send(self, text: str) -> None:
         before = len(self.turns())
         self.driver.find_element("id", "prompt").send_keys(text)
-        self.driver.find_element("id", "send").click()
+        click(self.driver.find_element("id", "send"))
         wait_until(lambda: len(self.turns()) > before, self.turns)
 
     def stop(self) -> None:
-        click_moving(self.driver.find_element("id", "stop"))
+        click(self.driver.find_element("id", "stop"))
 
     def turns(self) -> list[tuple[str, str]]:
         script = "return [...document.querySelectorAll('li')].map((turn) => [turn.className, turn.textContent])"

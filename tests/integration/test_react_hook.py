@@ -12,7 +12,7 @@ import pytest
 from selenium.webdriver import Chrome
 
 from tests.integration import processes
-from tests.integration.browser import click_moving, read_json, wait_until
+from tests.integration.browser import click, read_json, wait_until
 from tests.integration.javascript.project import Project, serve
 from tests.integration.npm import node22
 from tests.integration.processes import Server, TcpProxy, program
@@ -75,7 +75,7 @@ class Chats:
 
     def click(self, name: str, button: str) -> None:
         """Click a button of a chat."""
-        click_moving(self.driver.find_element("css selector", f"#{name} .{button}"))
+        click(self.driver.find_element("css selector", f"#{name} .{button}"))
 
     def snapshot(self, name: str) -> Mapping[str, Any]:
         """Return the gateway's snapshot of the generation that a chat shows."""

@@ -12,7 +12,7 @@ import pytest
 from selenium.webdriver import Chrome, Keys
 
 from tests.integration import processes
-from tests.integration.browser import read_json, wait_until
+from tests.integration.browser import click, read_json, wait_until
 from tests.integration.clients.installation import required_installation
 from tests.integration.clients.stage import FAILOVER_MODEL, configuration, provider_process
 from tests.integration.javascript.project import Project, serve
@@ -202,7 +202,7 @@ def test_the_browser_module(driver: Chrome, plain_gateway: Server) -> None:
     driver.refresh()
     driver.execute_script(ELEMENTS % rest)
     assert shown(len(before)).startswith(before)
-    driver.find_element("id", "stopButton").click()
+    click(driver.find_element("id", "stopButton"))
     wait_until(lambda: _has_no_running_generation(plain_gateway), lambda: driver.execute_script(read_text))
     assert len(driver.execute_script(read_text)) < 600
 
@@ -243,7 +243,7 @@ def test_the_components_stop_and_resume(driver: Chrome, tmp_path: Path, archive:
         before = shown(60)
         driver.refresh()
         assert shown(len(before)).startswith(before)
-        driver.find_element("xpath", "//button[text()='Stop']").click()
+        click(driver.find_element("xpath", "//button[text()='Stop']"))
         wait_until(lambda: driver.find_elements("xpath", "//button[text()='Send']"), lambda: driver.page_source)
         assert _has_no_running_generation(gateway)
         assert len(driver.execute_script(read_text)) < 600

@@ -91,12 +91,17 @@ async def successor(server: Server, killed: int, other: int) -> None:
     await asyncio.to_thread(server.wait_for, f"worker {started} listens")
 
 
+def process_state(pid: int) -> str:
+    """Return the state of a process, such as "S", "T" or "Z" (proc(5)); "" if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def is_running(pid: int) -> bool:
     """Return False for a process that has ended, even if its parent has not asked for its code yet (Linux)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    return process_state(pid) not in {"", "Z"}
 
 
 async def wait_until(condition: Callable[[], bool]) -> None:
@@ -117,12 +122,14 @@ async def is_broken(stream: aiohttp.ClientResponse) -> bool:
         return True
 
 
-@contextmanager
-def stopped(workers: list[int]) -> Iterator[None]:
+@asynccontextmanager
+async def stopped(workers: list[int]) -> AsyncIterator[None]:
     """Stop these workers, so that the others accept what is connected meanwhile."""
     for worker in workers:
         os.kill(worker, signal.SIGSTOP)
     try:
+        # Before that, one may still accept a connection, and then leave its request unanswered.
+        await wait_until(lambda: all(process_state(worker) == "T" for worker in workers))
         yield
     finally:
         for worker in workers:
@@ -134,9 +141,8 @@ async def connected_to(server: Server, others: list[int]) -> AsyncIterator[aioht
     """Connect with the worker that is not one of these, for all requests."""
     connector = aiohttp.TCPConnector(limit=1)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(SECONDS)) as client:
-        with stopped(others):
-            async with client.get(f"{server.url}/health") as response:
-                await response.read()
+        async with stopped(others), client.get(f"{server.url}/health") as response:
+            await response.read()
         yield client
 
 
@@ -149,7 +155,7 @@ async def started_on(
     path: str = "/api/chat/stream",
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """Start a generation on the worker that is not one of these."""
-    with stopped(others):
+    async with stopped(others):
         response = await http.post(f"{server.url}{path}", json=body)
         assert await response.content.readany()
     async with response:
@@ -213,7 +219,7 @@ async def test_a_killed_worker_is_restarted_and_the_streams_of_the_other_go_on(
         assert b"event: complete" in await kept.read()
     await asyncio.to_thread(server.wait_for, f"worker {killed} was ended by SIGKILL: another one starts")
     await successor(server, killed, other)
-    with stopped([other]):
+    async with stopped([other]):
         await complete(http, server)
 
 

@@ -53,7 +53,8 @@ async def raw_upstream(
 ) -> AsyncIterator[tuple[HttpUpstream, list[bytes]]]:
     """Run a server that passes each request to `serve`; yield an upstream that calls it, and the list of requests.
 
-    When a client disconnects, the number of requests so far is put into `disconnects`.
+    When a client disconnects, the number of requests so far is put into `disconnects`. Without `limits`, a loss of a
+    kept connection is "at once" however slow the machine is (`STALE_SECONDS`).
     """
     requests: list[bytes] = []
     tasks: set[asyncio.Task[None]] = set()
@@ -77,7 +78,7 @@ async def raw_upstream(
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
     url = base_url.format(port=server.sockets[0].getsockname()[1])
-    limits = limits or ConnectionLimits(connect_timeout=5)
+    limits = limits or ConnectionLimits(connect_timeout=5, stale=60)
     upstream = HttpUpstream("test", url, OpenAIChatFormat(), KEY, limits, max_event_bytes, proxy=proxy)
     try:
         yield upstream, requests

@@ -11,7 +11,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.integration import processes
-from tests.integration.browser import wait_until
+from tests.integration.browser import click, wait_until
 from tests.integration.console.scene import KEYS
 from tests.integration.processes import Server
 
@@ -59,7 +59,7 @@ class ConsolePage:
 
     def show(self, view: str) -> None:
         """Show a view."""
-        self.find(f'.views a[href="#{view}"]').click()
+        click(self.find(f'.views a[href="#{view}"]'))
 
     def open_answer(self, model: str, rows: str = "#running") -> None:
         """Open the first answer of a model."""
