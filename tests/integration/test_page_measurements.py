@@ -25,8 +25,8 @@ _RUNS = """
 
 
 @pytest.fixture(autouse=True)
-def forget_runs(driver: Chrome) -> Iterator[None]:
-    """Clear the runs, which the page keeps in the tab that all tests share.
+def forget_runs(driver: Chrome, open_page: Callable[[str], Page]) -> Iterator[None]:
+    """Clear the runs, which the page keeps in the tab that all tests share, before `open_page` leaves it.
 
     A page measures a run to its end some 0.4 s after the answer: what it would keep after this is not kept.
     """

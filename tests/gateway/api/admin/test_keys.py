@@ -76,7 +76,8 @@ async def test_a_list_is_read_in_pages(clients: Clients) -> None:
     operator = clients.named("operator")
     _, whole = await ask(operator, "GET", PATH)
     assert whole["next"] is None
-    names, after = [], ""
+    names: list[list[str]] = []
+    after: str | None = ""
     while after is not None:
         status, page = await ask(operator, "GET", f"{PATH}?limit=2&after={after}")
         assert (status, page["editable"]) == (200, True)
