@@ -47,7 +47,13 @@ def observe(services: Services, replica: "Replica | None") -> None:
 
 def _configured(hub: Hub, label: str) -> Collection[str]:
     """Return the values of a label that the configuration names: however many they are, each has its own series."""
-    return hub.models.by_name if label == "model" else ()
+    match label:
+        case "model":
+            return hub.models.by_name
+        case "provider":
+            return {target.name for target in _targets(hub.models)}
+        case _:
+            return ()
 
 
 def _targets(models: ModelRegistry) -> dict[Target, str]:

@@ -48,6 +48,22 @@ def test_limits_are_read_where_there_are_some() -> None:
     assert read(limited, names.STORE_UP) == {}
 
 
+def test_configured_providers_keep_their_names() -> None:
+    names_of_providers = [f"p{number}" for number in range(150)]
+    app = create_app(
+        Settings.model_validate(
+            {
+                "providers": {name: {"base_url": "https://eu.example/v1"} for name in names_of_providers},
+                "models": {"chat": {"upstreams": [{"provider": name} for name in names_of_providers]}},
+            }
+        )
+    )
+    registry = app.state.metrics.registry
+    for name in names_of_providers:
+        registry.add(names.RETRIES, 1, "chat", name, "server_error")
+    assert {labels[1] for labels in read(app, names.RETRIES)} == {*names_of_providers}
+
+
 def test_configured_models_keep_their_names() -> None:
     app = create_app(settings())
     registry = app.state.metrics.registry
