@@ -661,6 +661,9 @@ async def test_a_reload_of_nginx_ends_no_stream(viewer: ViewingClient, nginx: Ng
     assert viewer.text == await read_text(upstream, model)
 
 
+LOGGED_STREAM = re.compile(r'"GET /api/chat/stream (\S+)" 200 .*connection=(\d+)')
+
+
 async def test_twenty_streams_share_one_connection_of_http_2(gateway_url: str, tmp_path: Path) -> None:
     curl, openssl = program("curl"), program("openssl")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
@@ -682,8 +685,10 @@ async def test_twenty_streams_share_one_connection_of_http_2(gateway_url: str, t
         options = ["-H", "Accept: text/event-stream", "--cacert", str(certificate)]
         output = await run(curl, "-sS", "-N", "--http2", "-Z", "--parallel-max", "20", "-m", "20", *options, url)
         assert output.count(b"event: complete") == 20
-        logged = re.findall(r'"GET /api/chat/stream (\S+)" 200 .*connection=(\d+)', nginx.log.read_text())
-        assert len(logged) == 20
+        # nginx writes the line of a response once that is sent.
+        async with asyncio.timeout(TIMEOUT):
+            while len(logged := LOGGED_STREAM.findall(nginx.log.read_text())) < 20:
+                await asyncio.sleep(0.01)
         assert {protocol for protocol, _ in logged} == {"HTTP/2.0"}
         assert len({connection for _, connection in logged}) == 1
 

@@ -46,8 +46,9 @@ class ConsolePage:
         return self.driver.execute_script(script, *arguments)
 
     def wait(self, expression: str) -> Any:  # noqa: ANN401 - the value of the expression
-        """Wait until an expression is true; return its value."""
-        return wait_until(lambda: self.run(f"return {expression}"), lambda: f"{expression}: {self.text()[:1500]}")
+        """Wait until an expression is true, and all elements in it are there; return its value."""
+        script = f"try {{ return {expression}; }} catch (error) {{ if (!(error instanceof TypeError)) throw error; }}"
+        return wait_until(lambda: self.run(script), lambda: f"{expression}: {self.text()[:1500]}")
 
     def text(self, selector: str = "body") -> str:
         """Return what an element shows."""

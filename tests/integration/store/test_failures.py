@@ -128,7 +128,11 @@ async def test_connections_that_the_server_has_closed_cost_no_call(redis_url: st
         await asyncio.gather(*(store.logs.create(head(f"g{number}"), chunks(1, 1), 60) for number in range(20)))
         with control(redis_url) as redis:
             redis.client_kill_filter(_type="normal", skipme=True)
-        await asyncio.sleep(0.05)
+            async with asyncio.timeout(HEAL_SECONDS):
+                while any(client["name"] == CLIENT_NAME for client in redis.client_list()):
+                    await asyncio.sleep(0.01)
+        # They are closed: now the event loop notices it.
+        await asyncio.sleep(0.01)
         assert await text(store, "g0") == "1,"
 
 
