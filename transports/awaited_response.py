@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.api.disconnect import wait_for_disconnect
+from gateway.api.disconnect import watch_disconnect
 from gateway.api.responses import refusal_response
 from gateway.api.services import Services
 from gateway.clock import RestartableTimer
@@ -35,7 +35,7 @@ class AwaitedResponse(ABC):
         generation, hub = self._generation, self._services.hub
         hub.add_viewer(generation.id, self._transport)
         try:
-            if not await self._wait(receive):
+            if not await self._wait(scope, receive):
                 return
             end = generation.end
             if isinstance(end, Error) and self._is_refused(end):
@@ -54,33 +54,43 @@ class AwaitedResponse(ABC):
         """Return True if a failure has a status of its own: nothing of the answer is in the response."""
         return not end.partial
 
-    async def _wait(self, receive: Receive) -> bool:
+    async def _wait(self, scope: Scope, receive: Receive) -> bool:
         """Wait until the response can begin; return False if the client has left."""
-        log, changed = self._generation.log, asyncio.Event()
+        log, loop = self._generation.log, asyncio.get_running_loop()
         timer = RestartableTimer(self._services.clock)
-        timed_out = False
+        timed_out = has_left = False
+        changed = loop.create_future()
+
+        def wake() -> None:
+            if not changed.done():
+                changed.set_result(None)
 
         def on_timeout() -> None:
             nonlocal timed_out
             timed_out = True
-            changed.set()
+            wake()
+
+        def on_disconnect() -> None:
+            nonlocal has_left
+            has_left = True
+            wake()
 
         if (seconds := self._max_wait()) is not None:
             timer.start(seconds, on_timeout)
-        log.subscribe(changed.set)
-        leaving = asyncio.ensure_future(wait_for_disconnect(receive))
-        leaving.add_done_callback(lambda _task: changed.set())
+        log.subscribe(wake)
+        leaving = watch_disconnect(scope, receive, on_disconnect)
         try:
-            while not (self._is_ready() or timed_out or leaving.done()):
-                changed.clear()
-                await changed.wait()
-            return not leaving.done()
+            while not (self._is_ready() or timed_out or has_left):
+                changed = loop.create_future()
+                await changed
+            return not has_left
         finally:
             timer.cancel()
-            log.unsubscribe(changed.set)
-            leaving.cancel()
-            with suppress(asyncio.CancelledError):
-                await leaving
+            log.unsubscribe(wake)
+            if leaving is not None:
+                leaving.cancel()
+                with suppress(asyncio.CancelledError):
+                    await leaving
 
     def _max_wait(self) -> float | None:
         """Return how many seconds the response may wait until it begins; None for any time."""

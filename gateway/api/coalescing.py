@@ -45,7 +45,7 @@ def with_coalesce_header(start: StartRequest, headers: Mapping[str, str]) -> Sta
     milliseconds = coalesce_header(headers)
     if milliseconds is None:
         return start
-    return start.model_copy(update={"options": start.options.model_copy(update={"coalesce_ms": milliseconds})})
+    return start.updated(options=start.options.updated(coalesce_ms=milliseconds))
 
 
 def parse_milliseconds(text: str | None, name: str) -> int | None:

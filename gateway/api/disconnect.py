@@ -1,11 +1,13 @@
 """Notice that a client has left, and stop working for it."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
 from starlette.requests import Request
-from starlette.types import Receive
+from starlette.types import Receive, Scope
+
+from gateway.asgi import direct_writer
 
 T = TypeVar("T")
 
@@ -22,6 +24,23 @@ async def unless_disconnected(request: Request, work: Coroutine[None, None, T]) 
             task.cancel()
         # The work has closed its connection to the provider when this returns.
         await asyncio.wait({task, leaving})
+
+
+def watch_disconnect(scope: Scope, receive: Receive, on_disconnect: Callable[[], None]) -> asyncio.Task[None] | None:
+    """Call `on_disconnect` when the client has left. Read the body first.
+
+    Return the task that waits for it, which the caller must cancel; None where the server itself calls.
+    """
+    if (writer := direct_writer(scope)) is not None:
+        writer.bind(_ignore_drain, on_disconnect)
+        return None
+    leaving = asyncio.create_task(wait_for_disconnect(receive))
+    leaving.add_done_callback(lambda _task: on_disconnect())
+    return leaving
+
+
+def _ignore_drain() -> None:
+    """Do nothing: nothing is written yet."""
 
 
 async def wait_for_disconnect(receive: Receive) -> None:

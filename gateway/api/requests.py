@@ -154,7 +154,7 @@ async def read_json(
                 raise _too_large(limit)
     finally:
         reservation.release()
-    return parse_json(body, "The body", max_values) if body.strip() or empty is None else empty
+    return parse_json(body, "The body", max_values) if empty is None or body.strip() else empty
 
 
 async def read_json_object(
@@ -183,7 +183,9 @@ def check_body_headers(request: Request, limit: int, content_types: Collection[s
         Refused: it is longer than `limit` bytes, compressed, of another content type, or from an unknown page.
     """
     headers = headers_of(request.scope)
-    content_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    content_type = headers.get("content-type", "application/json")
+    if content_type not in content_types:
+        content_type = content_type.partition(";")[0].strip().lower()
     if content_type not in content_types:
         message = f"Content-Type is {content_type[:100]!r}: send application/json."
         raise invalid(message, param="Content-Type", status=415)
@@ -221,7 +223,8 @@ def parse_json(text: bytes | bytearray | str, subject: str, max_values: int = MA
         message = f"{subject} is not JSON: {error}."
         raise invalid(message) from None
     # What is shorter than that has not so many parts, and depth takes brackets.
-    if len(text) > max_values or _count_brackets(text) > _MAX_JSON_DEPTH:
+    size = len(text)
+    if size > max_values or (size > _MAX_JSON_DEPTH and _count_brackets(text) > _MAX_JSON_DEPTH):
         _check_json_bounds(value, subject, max_values)
     return value
 

@@ -7,7 +7,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from gateway.billing.usage import PromptSize
-from gateway.protocol.commands import Message
+from gateway.protocol.commands import JsonObject, Message
 
 _MESSAGES = TypeAdapter(list[Message])
 
@@ -59,6 +59,11 @@ class Prompt(Sequence[Message]):
         """Estimate the tokens for a model."""
         return self._measured.tokens(model)
 
+    def objects(self) -> list[JsonObject]:
+        """Return the messages as JSON objects: as `model_dump` returns them, which were validated before."""
+        objects: list[JsonObject] = orjson.loads(b"[%b]" % b",".join(self._parts))
+        return objects
+
     def __len__(self) -> int:
         return self._count
 
@@ -76,6 +81,8 @@ class Prompt(Sequence[Message]):
 
 
 def _decode(parts: Sequence[bytes]) -> list[Message]:
+    if not parts:
+        return []
     return _MESSAGES.validate_python(orjson.loads(b"[%b]" % b",".join(parts)))
 
 

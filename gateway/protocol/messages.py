@@ -156,6 +156,8 @@ def check_message(message: Message) -> Message:
     Raises:
         PydanticCustomError: naming the field that no provider could read.
     """
+    if _is_plain_text(message):
+        return message
     if (at := unknown_part(message)) is not None:
         kind = _type_of(message, at)[:MAX_NAME_LENGTH]
         raise problem_at(("content", at, "type"), f"{kind!r} is not known; known are: {', '.join(_PART_TYPES)}")
@@ -168,6 +170,8 @@ def check_form(message: Message) -> Message:
     Raises:
         PydanticCustomError: naming the field that no provider could read.
     """
+    if _is_plain_text(message):
+        return message
     for at, part in enumerate(message.content if isinstance(message.content, list) else ()):
         if not isinstance(kind := part.get("type"), str):
             problem = "is missing" if kind is None else "must be a string"
@@ -177,6 +181,12 @@ def check_form(message: Message) -> Message:
     if message.role == "assistant":
         _check_answer(message.model_extra or {})
     return message
+
+
+def _is_plain_text(message: Message) -> bool:
+    """Return True for a message with a text and nothing to check, as most are: no parts, no fields of an answer."""
+    content = message.content
+    return type(content) is str and content != "" and (message.role != "assistant" or not message.model_extra)
 
 
 def text_of(message: Message) -> str:

@@ -141,7 +141,9 @@ def merge(path: tuple[str, ...], options: OptionFields, others: OptionFields | N
     merged: JsonObject = {}
     names: dict[str, str] = {}
     for prefix, fields in ((path, options), ((), others)):
-        for name in _NAMES if fields is not None and fields.model_fields_set else ():
+        given = frozenset[str]() if fields is None else fields.model_fields_set
+        # The order of the names is that of the message if there are two problems.
+        for name in [name for name in _NAMES if name in given] if given else ():
             value = getattr(fields, name)
             if value is None:
                 continue

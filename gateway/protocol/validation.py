@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, Final, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -38,6 +38,16 @@ class StrictModel(BaseModel):
 
     advice: ClassVar[Mapping[str, str]] = {}
     """What to do in place of a field, or of its value, by the names of fields that are refused."""
+
+    def updated(self, **changes: object) -> Self:
+        """Return a copy with other values: `model_copy` in fewer steps, for models without private attributes."""
+        copied = object.__new__(type(self))
+        assign = object.__setattr__
+        assign(copied, "__dict__", self.__dict__ | changes)
+        assign(copied, "__pydantic_fields_set__", self.__pydantic_fields_set__ | changes.keys())
+        assign(copied, "__pydantic_extra__", self.__pydantic_extra__)
+        assign(copied, "__pydantic_private__", None)
+        return copied
 
     @classmethod
     def known_fields(cls) -> str:

@@ -98,6 +98,7 @@ class HttpProtocol(HttpToolsProtocol):
         "_connection_slot",
         "_deadline",
         "_framing_bytes",
+        "_head",
         "_head_bytes",
         "_needs_deadline",
         "_newest_chunk",
@@ -114,7 +115,7 @@ class HttpProtocol(HttpToolsProtocol):
     )
 
     raw = False
-    cycle: RequestResponseCycle
+    cycle: ResponseCycle
     parser: httptools.HttpRequestParser | None  # type: ignore[assignment]
 
     def __init__(
@@ -133,6 +134,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._connection_slot: Connection | None = None
         self._head_bytes: int | None = None
         """Bytes read of a head that is not complete; None outside of a head."""
+        self._head = b""
+        """Head of a response that is not written yet; see `begin`."""
         self._read_bytes = 0
         """Bytes of the read that is being parsed."""
         self._read_body_bytes = 0
@@ -189,12 +192,28 @@ class HttpProtocol(HttpToolsProtocol):
             size = len(body) or sum(map(len, frames))
             if size > MAX_COPIED_BYTES:
                 # A large part is not copied for each viewer: while it is written, all hold the same bytes.
+                self.write_head()
                 self.transport.writelines((b"%x\r\n" % size, *frames, b"\r\n"))
                 return not self.flow.write_paused
             newest.frames, newest.data = frames, b"%x\r\n%b\r\n" % (size, body or b"".join(frames))
         # One write and one bytes object: the transport tries to send at once, so that each write is a system call.
-        self.transport.write(newest.data)
+        if self._head:
+            self.transport.write(self._head + newest.data)
+            self._head = b""
+        else:
+            self.transport.write(newest.data)
         return not self.flow.write_paused
+
+    def begin(self, head: bytes) -> None:
+        """Implement `HeadWriter.begin`: a stream writes its first frames in the same turn of the event loop."""
+        self._head = head
+        self.loop.call_soon(self.write_head)
+
+    def write_head(self) -> None:
+        """Implement `HeadWriter.write_head`."""
+        if self._head:
+            head, self._head = self._head, b""
+            self.transport.write(head)
 
     def unsent_bytes(self) -> int:
         """Implement `Writer.unsent_bytes`."""
@@ -224,6 +243,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not self.cycle.disconnected:
             # uvicorn logs a response that its application leaves incomplete as an error.
             self.cycle.disconnected = True
+            self.write_head()
             self.transport.close()
 
     def resume_writing(self) -> None:
@@ -333,6 +353,7 @@ class HttpProtocol(HttpToolsProtocol):
             app = partial(serve_http_10, app, cycle)
         else:
             scope["extensions"] = {WRITER_EXTENSION: self}  # type: ignore[dict-item]
+            cycle.head_writer = self
         # The scope holds what the application needs of them; between the requests of a connection nothing does.
         self.headers, self.url = [], b""
         self._start_asgi_task(cycle, app)
@@ -407,11 +428,12 @@ class HttpProtocol(HttpToolsProtocol):
         return hosts == 1 or (hosts == 0 and self.parser is not None and self.parser.get_http_version() == "1.0")
 
     def _unbind(self) -> None:
-        """Release the viewer's callbacks and the writer in the scope: each is a reference cycle with this protocol."""
+        """Release the viewer's callbacks and the writers: each is a reference cycle with this protocol."""
         self._on_drain = self._on_disconnect = None
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle: ResponseCycle | None = self.cycle
         if cycle is not None:
             cycle.scope.pop("extensions", None)
+            cycle.head_writer = None
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection, unless a request waits in its socket."""

@@ -1,6 +1,6 @@
 """One request and its response: uvicorn's cycle, with a faster way to begin a response that is streamed."""
 
-from typing import Final
+from typing import Final, Protocol
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -11,6 +11,18 @@ _BODILESS: Final = frozenset({204, 304})
 _CHUNKED: Final = b"transfer-encoding: chunked\r\n\r\n"
 
 
+class HeadWriter(Protocol):
+    """Writes the head of a response together with what follows at once: the transport sends each write by itself."""
+
+    def begin(self, head: bytes) -> None:
+        """Write a head, at the end of this turn of the event loop at the latest."""
+        ...
+
+    def write_head(self) -> None:
+        """Write the head now, if it is not written yet."""
+        ...
+
+
 class ResponseCycle(RequestResponseCycle):
     """Writes the head of a streamed response in one step; everything else is uvicorn's.
 
@@ -18,16 +30,25 @@ class ResponseCycle(RequestResponseCycle):
     compares each name with those that say where the response ends.
     """
 
+    head_writer: HeadWriter | None = None
+    """Set by a connection whose streams do not come through `send`."""
+
     async def send(self, message: ASGISendEvent) -> None:
         """Send a message of the application."""
         if message["type"] == "http.response.start" and self._may_stream(message["status"]):
-            headers = [*self.default_headers, *((name.lower(), value) for name, value in message.get("headers", ()))]
+            headers = [*self.default_headers, *[(name.lower(), value) for name, value in message.get("headers", ())]]
             if _FRAMING.isdisjoint([name for name, _ in headers]):
                 self.response_started, self.waiting_for_100_continue = True, False
                 self.chunked_encoding = True
                 fields = [b"%b: %b\r\n" % header for header in headers]
-                self.transport.write(b"".join((STATUS_LINE[message["status"]], *fields, _CHUNKED)))
+                head = b"".join((STATUS_LINE[message["status"]], *fields, _CHUNKED))
+                if self.head_writer is not None:
+                    self.head_writer.begin(head)
+                else:
+                    self.transport.write(head)
                 return
+        if self.head_writer is not None:
+            self.head_writer.write_head()
         await super().send(message)
 
     def _may_stream(self, status: int) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeGuard
 
 from pydantic import JsonValue
 
@@ -59,6 +59,12 @@ class UpstreamRequest:
         """Return the request as the client sent it, if it is one of this API."""
         return self.verbatim if self.verbatim is not None and self.verbatim.api == api else None
 
+    def message_objects(self) -> list[JsonObject]:
+        """Return the messages as JSON objects. Those that are kept encoded need not become messages for it."""
+        if _is_encoded(self.messages):
+            return self.messages.objects()
+        return [message.model_dump(exclude_unset=True) for message in self.messages]
+
     def added_turns(self) -> list[JsonValue]:
         """Return `added` as chat completions, Messages and Responses all read it: a role and a text."""
         texts = ((message.role, message.content) for message in self.added)
@@ -67,6 +73,19 @@ class UpstreamRequest:
     def passes_on(self, api: str) -> bool:
         """Return True if what a provider with this API responds is passed on as it came."""
         return not self.added and self.verbatim_for(api) is not None
+
+
+class EncodedMessages(Protocol):
+    """Messages that are kept as JSON (`Prompt`)."""
+
+    def objects(self) -> list[JsonObject]:
+        """Return the messages as JSON objects."""
+        ...
+
+
+def _is_encoded(messages: object) -> TypeGuard[EncodedMessages]:
+    # Not by `isinstance`, which reads the members of a protocol each time.
+    return hasattr(messages, "objects")
 
 
 @dataclass(frozen=True, slots=True)

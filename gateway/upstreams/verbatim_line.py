@@ -7,6 +7,7 @@ import orjson
 from pydantic import SecretStr
 
 from gateway.protocol.errors import Failed
+from gateway.upstreams.formats.base import DONE
 from gateway.upstreams.formats.json_values import decode, to_json
 from gateway.upstreams.sanitize import contains_key
 
@@ -18,6 +19,9 @@ def verbatim_line(payload: bytes) -> bytes:
     """
     # Between two tokens of JSON a line end is white space, and inside of a string it is not valid.
     line = payload.replace(b"\n", b" ").strip()
+    if line == DONE:
+        # Nearly every stream ends with it, and each decoder below refuses it by an exception.
+        return b""
     if _is_object(line):
         return line
     try:

@@ -104,4 +104,4 @@ def with_policy(start: StartRequest, policy: OnDisconnect | None) -> StartReques
     """Return a start that names what happens when its client leaves."""
     if policy == start.options.on_disconnect:
         return start
-    return start.model_copy(update={"options": start.options.model_copy(update={"on_disconnect": policy})})
+    return start.updated(options=start.options.updated(on_disconnect=policy))

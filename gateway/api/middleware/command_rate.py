@@ -4,9 +4,11 @@ Requests that only read what was started, or reconnect to it, are not counted (s
 interrupt counts its requests itself, since it knows whether they stopped anything (see `gateway.api.routes`).
 """
 
-from collections.abc import Iterable, Sequence
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
+from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -34,12 +36,30 @@ class CommandRateLimit:
         await self._app(scope, receive, send)
 
 
+class RequestEndpoint:
+    """ASGI application of a function that takes a request and returns a response.
+
+    As Starlette's, without the exception handlers, which Starlette applies to each function, and again around the
+    router (`ExceptionMiddleware`).
+    """
+
+    def __init__(self, endpoint: Callable[[Request], Awaitable[ASGIApp]]) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response to a request."""
+        response = await self._endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+
 def rate_limited(services: Services, routes: Iterable[BaseRoute]) -> Sequence[BaseRoute]:
     """Wrap each route in `CommandRateLimit` and return the routes; mounts (static files) need no principal and stay."""
     limited = list(routes)
     for route in limited:
         if isinstance(route, Route):
-            route.app = CommandRateLimit(route.app, services)
+            # A function stands for the endpoint alone, and an object for middleware of the route, or a class.
+            is_alone = inspect.isfunction(route.app) and inspect.iscoroutinefunction(route.endpoint)
+            route.app = CommandRateLimit(RequestEndpoint(route.endpoint) if is_alone else route.app, services)
     return limited
 
 

@@ -35,17 +35,15 @@ def validate_headers(send: Send) -> Send:
 
 
 def _validated(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    present = []
-    for name, value in headers:
-        lower_name = _lower_name(name)
-        if lower_name is None or _CONTROL.search(value) is not None:
-            message = f"cannot send the header {name!a}: it contains a control character"
-            raise ValueError(message)
-        present.append(lower_name)
+    present = [_lower_name(name) for name, _ in headers]
+    if b"" in present or _CONTROL.search(b"".join([value for _, value in headers])) is not None:
+        name = next(name for name, value in headers if not _lower_name(name) or _CONTROL.search(value) is not None)
+        message = f"cannot send the header {name!a}: it contains a control character"
+        raise ValueError(message)
     return headers + [default for default in _DEFAULTS if default[0] not in present]
 
 
 @lru_cache(maxsize=256)
-def _lower_name(name: bytes) -> bytes | None:
-    """Return the name of a header in lower case; None if it is not valid (RFC 9110, 5.6.2). Names are few."""
-    return name.lower() if _NAME.fullmatch(name) is not None else None
+def _lower_name(name: bytes) -> bytes:
+    """Return the name of a header in lower case; b"" if it is not valid (RFC 9110, 5.6.2). Names are few."""
+    return name.lower() if _NAME.fullmatch(name) is not None else b""

@@ -84,9 +84,9 @@ class VerbatimEvents:
 
 
 def _decode(line: bytes) -> JsonObject | None:
-    """Return the object of a line; None for an empty line, `[DONE]`, and what is not JSON."""
+    """Return the object of a line; None for an empty line, which stands for `[DONE]`, and for what is not JSON."""
     try:
-        return decode(line) or None
+        return (decode(line) or None) if line else None
     except ValueError:
         return None
 

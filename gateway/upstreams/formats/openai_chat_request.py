@@ -69,9 +69,10 @@ def _token_limit(model: str, quirks: Quirks) -> str:
 
 
 def _messages(request: UpstreamRequest, quirks: Quirks) -> list[JsonValue]:
-    dumped = (message.model_dump(exclude_unset=True) for message in request.messages)
     as_sent = request.verbatim_for(API) is not None
-    messages: list[JsonObject] = [build_message(message, request.model, quirks, as_sent=as_sent) for message in dumped]
+    messages: list[JsonObject] = [
+        build_message(message, request.model, quirks, as_sent=as_sent) for message in request.message_objects()
+    ]
     if request.continues and quirks.continuation == "prefix":
         messages[-1] = {**messages[-1], "prefix": True}
     return [*messages]

@@ -27,6 +27,7 @@ def test_messages_come_out_as_they_went_in(first: list[Message], further: list[l
         prompt, messages = prompt.followed_by(*batch), messages + batch
     assert [*prompt] == messages
     assert [message.model_fields_set for message in prompt] == [message.model_fields_set for message in messages]
+    assert prompt.objects() == [message.model_dump(exclude_unset=True) for message in messages]
     assert (len(prompt), prompt.tokens("m")) == (len(messages), estimate_input(messages, "m"))
 
 

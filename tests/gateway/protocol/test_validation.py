@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar
 
 import pytest
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from gateway.protocol.errors import Refused
 from gateway.protocol.validation import JSON_INTEGER, StrictModel, parse, problem_at
@@ -26,6 +26,12 @@ class Outer(StrictModel):
         if self.count == 13:
             raise problem_at(("names", 7, "x"), "{is} unlucky")
         return self
+
+
+class Extended(StrictModel):
+    model_config = ConfigDict(extra="allow")
+
+    name: str | None = None
 
 
 @pytest.mark.parametrize(
@@ -52,3 +58,13 @@ def test_a_refusal_names_the_field(body: object, param: str | None, message: str
 
 def test_an_integral_float_is_an_integer() -> None:
     assert repr(parse(Outer, {"count": 2.0}).count) == "2"
+
+
+@pytest.mark.parametrize("model", [Inner(), Inner(new=1), Extended.model_validate({"name": "a", "further": [1]})])
+@pytest.mark.parametrize("changes", [{}, {"new": 2}, {"name": None}])
+def test_an_updated_copy_is_what_pydantic_copies(model: StrictModel, changes: dict[str, object]) -> None:
+    before = model.model_dump_json()
+    known = {name: value for name, value in changes.items() if name in type(model).model_fields}
+    ours, theirs = model.updated(**known), model.model_copy(update=known)
+    assert (ours, ours.model_fields_set, ours.model_extra) == (theirs, theirs.model_fields_set, theirs.model_extra)
+    assert model.model_dump_json() == before

@@ -28,8 +28,27 @@ class _Transport(asyncio.Transport):
         self.closed = True
 
 
+class _Holding:
+    """Writes a head only when it must."""
+
+    def __init__(self, transport: _Transport) -> None:
+        self._transport, self._head = transport, b""
+
+    def begin(self, head: bytes) -> None:
+        self._head = head
+
+    def write_head(self) -> None:
+        self._transport.write(self._head)
+        self._head = b""
+
+
 async def _send(
-    kind: type[RequestResponseCycle], messages: Sequence[ASGISendEvent], method: str, *, keep_alive: bool
+    kind: type[RequestResponseCycle],
+    messages: Sequence[ASGISendEvent],
+    method: str,
+    *,
+    keep_alive: bool,
+    holds: bool = False,
 ) -> tuple[bytes, bool, str]:
     """Return what a cycle writes, whether it closes the connection, and its error."""
     transport, logger = _Transport(), logging.getLogger("test")
@@ -46,6 +65,8 @@ async def _send(
         keep_alive=keep_alive,
         on_response=lambda: None,
     )
+    if isinstance(cycle, ResponseCycle) and holds:
+        cycle.head_writer = _Holding(transport)
     try:
         for message in messages:
             await cycle.send(message)
@@ -54,6 +75,7 @@ async def _send(
     return transport.written, transport.closed, ""
 
 
+@pytest.mark.parametrize("holds", [True, False])
 @pytest.mark.parametrize("keep_alive", [True, False])
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
 @pytest.mark.parametrize("status", [200, 204, 304, 404])
@@ -69,7 +91,7 @@ async def _send(
     ],
 )
 async def test_it_writes_what_uvicorn_writes(
-    headers: Sequence[tuple[bytes, bytes]], status: int, method: str, *, keep_alive: bool
+    headers: Sequence[tuple[bytes, bytes]], status: int, method: str, *, keep_alive: bool, holds: bool
 ) -> None:
     messages: list[ASGISendEvent] = [
         {"type": "http.response.start", "status": status, "headers": headers},
@@ -77,5 +99,5 @@ async def test_it_writes_what_uvicorn_writes(
         {"type": "http.response.body", "body": b"", "more_body": False},
         {"type": "http.response.start", "status": status},
     ]
-    ours = await _send(ResponseCycle, messages, method, keep_alive=keep_alive)
+    ours = await _send(ResponseCycle, messages, method, keep_alive=keep_alive, holds=holds)
     assert ours == await _send(RequestResponseCycle, messages, method, keep_alive=keep_alive)
