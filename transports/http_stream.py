@@ -140,12 +140,13 @@ class StreamedResponse:
         """Write what clients skip."""
         return self.write((self._heartbeat,))
 
-    async def _view(self, viewer: Viewer, writer: Writer) -> None:
+    def _view(self, viewer: Viewer, writer: Writer) -> asyncio.Future[None]:
+        """Begin to view; return what ends with that. A coroutine's frame would be kept for as long as it lasts."""
         self._stopped = asyncio.get_running_loop().create_future()
         self.write, self.unsent_bytes = writer.write, writer.unsent_bytes
         writer.bind(viewer.resume, viewer.leave)
         viewer.begin()
-        await self._stopped
+        return self._stopped
 
     async def _view_over_send(self, viewer: Viewer, receive: Receive, send: Send) -> None:
         async def send_body(frames: Sequence[bytes]) -> None:

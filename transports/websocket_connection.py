@@ -239,8 +239,11 @@ class WebSocketConnection:
         writer.bind(self._viewer.resume, self._leave if writer.raw else self._viewer.stop)
         self._viewer.begin()
         self._is_viewing = True
-        while not self._is_stopped and await self._read_command(self._services.max_body_bytes):
-            pass
+        while not self._is_stopped:
+            # As `_read_command`, without its frame: a client may be silent for long.
+            message = await self._until_stopped(self._receive())
+            if message is None or not await self._execute(message, self._services.max_body_bytes):
+                return
 
     def _leave(self) -> None:
         """Detach from everything at once, unless a command that came before may still do so: it says more than that.

@@ -110,7 +110,21 @@ class UpstreamCall:
         """Run the call, and report what it brings until its connection is closed."""
         self._schedule_check()
         try:
-            await self._stream()
+            response = await self._open()
+            if response is None:
+                return
+            try:
+                # A cancellation in the turn of the event loop in which the headers came finds `open` done: its scope
+                # has nothing left to cancel.
+                self._attach(response)
+                if not self.is_over:
+                    self.attempt.upstream_model = response.model
+                    self._listener.on_opened(self)
+                    await response.stream(self._on_events)
+                if not self.is_over:
+                    self._finish(self.clock.now())
+            finally:
+                await response.close()
         except Failed as failure:
             if not self.is_over:
                 self.failure = failure
@@ -174,26 +188,12 @@ class UpstreamCall:
             attempt.times.ended = self.clock.now()
         self._listener.on_released(self)
 
-    async def _stream(self) -> None:
-        response = await self._open()
-        if response is None:
-            return
-        try:
-            self._stop_waiting, self._end_answer = response.stop, response.complete
-            self._use_fast_path = response.use_fast_path
-            if isinstance(self.clock, SystemClock):
-                # A clock that tests move by hand has another time.
-                self._reads = response.reads
-            # A cancellation in the turn of the event loop in which the headers came finds `open` done: its scope has
-            # nothing left to cancel.
-            if not self.is_over:
-                self.attempt.upstream_model = response.model
-                self._listener.on_opened(self)
-                await response.stream(self._on_events)
-            if not self.is_over:
-                self._finish(self.clock.now())
-        finally:
-            await response.close()
+    def _attach(self, response: UpstreamResponse) -> None:
+        self._stop_waiting, self._end_answer = response.stop, response.complete
+        self._use_fast_path = response.use_fast_path
+        if isinstance(self.clock, SystemClock):
+            # A clock that tests move by hand has another time.
+            self._reads = response.reads
 
     async def _open(self) -> UpstreamResponse | None:
         """Wait for the headers; return None if the call was cancelled meanwhile."""

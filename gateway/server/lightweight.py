@@ -4,10 +4,15 @@ Those of asyncio each keep a deque of waiters or messages, which takes 760 bytes
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Literal
 
 from uvicorn._types import ASGIReceiveEvent
 from uvicorn.protocols.http.flow_control import FlowControl
+
+
+def do_nothing() -> None:
+    """Do nothing."""
 
 
 class SingleWaiterEvent(asyncio.Event):
@@ -74,15 +79,18 @@ class SingleReaderQueue(asyncio.Queue[ASGIReceiveEvent]):
         """Return True if there is no message."""
         return not self._messages
 
-    async def get(self) -> ASGIReceiveEvent:
-        """Remove and return the oldest message; wait for one if there is none."""
+    async def get(self, on_emptied: Callable[[], None] = do_nothing) -> ASGIReceiveEvent:
+        """Remove and return the oldest message; wait for one if there is none. Call `on_emptied` if it was the last."""
         while not self._messages:
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
             finally:
                 self._waiter = None
-        return self._messages.pop(0)
+        message = self._messages.pop(0)
+        if not self._messages:
+            on_emptied()
+        return message
 
 
 class LightFlowControl(FlowControl):

@@ -127,7 +127,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code != 101:
             self._reject()
             return
-        # See `_receive_unauthenticated`.
+        # See `receive`.
         self.read_paused = True
         self.transport.pause_reading()
         self.scope = _scope_of(request, url, read.get_all("sec-websocket-protocol"))
@@ -266,21 +266,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._on_drain()
 
     def receive(self) -> Coroutine[Any, Any, ASGIReceiveEvent]:
-        """Return a coroutine that waits for the next message.
+        """Return a coroutine that waits for the next message: the queue's own, without a frame around it.
 
-        Not a coroutine itself: its frame would be kept for as long as the connection waits.
+        Reading, which was paused for a message, resumes when the last one is taken from the queue. Before a client is
+        authenticated it resumes for the next message, not after it: what follows the handshake or a hello stays unread
+        until the application has checked it, and may be larger then.
         """
-        return super().receive() if self._unauthenticated_bytes is None else self._receive_unauthenticated()
-
-    async def _receive_unauthenticated(self) -> ASGIReceiveEvent:
-        """Return the next message, and resume reading before it comes, not after.
-
-        uvicorn resumes when a message is taken from the queue. Here, what follows the handshake or a hello stays unread
-        until the application has checked it: once the client is authenticated, it may be larger.
-        """
+        if self._unauthenticated_bytes is None:
+            return self.queue.get(self._resume_reading)
         if self.queue.empty():
             self._resume_reading()
-        return await self.queue.get()
+        return self.queue.get()
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send a message; a close does not wait for a client that does not read."""
@@ -349,6 +345,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         else:
             self._unsent_pongs = unsent_pongs
         super().handle_ping()
+
+    def handle_text(self, event: Frame) -> None:
+        """Keep a message; the parser, which keeps its last frame, must not keep it, too: it may be a large prompt."""
+        super().handle_text(event)
+        event.data = b""
 
     def handle_cont(self, event: Frame) -> None:
         """Add a fragment to its message; close with 4413 if there are too many."""

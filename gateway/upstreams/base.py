@@ -1,6 +1,6 @@
 """The interface between the pipeline and an upstream, independent of the wire format."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeGuard
 
@@ -144,7 +144,7 @@ class UpstreamResponse(Protocol):
     model: str
     reads: Reads
 
-    async def stream(self, on_events: Callable[[Sequence[UpstreamEvent]], None]) -> None:
+    def stream(self, on_events: Callable[[Sequence[UpstreamEvent]], None]) -> Awaitable[None]:
         """Call `on_events` with the events of each read from the socket, until the provider's end mark.
 
         `on_events` runs in the callback of the read itself, so no task is woken for a chunk. An exception that it

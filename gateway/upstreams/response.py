@@ -5,8 +5,9 @@ path of a chunk, from the socket to the event log, is one call stack.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import cast
 
 import aiohttp
 from anyio import move_on_after
@@ -65,14 +66,18 @@ class StreamedResponse:
         self._parsed_bytes = 0
         """Bytes of the body up to the last read."""
 
-    async def stream(self, on_events: Callable[[Sequence[UpstreamEvent]], None]) -> None:
-        """Call `on_events` with the events of each read; see `UpstreamResponse.stream`."""
+    def stream(self, on_events: Callable[[Sequence[UpstreamEvent]], None]) -> Awaitable[None]:
+        """Call `on_events` with the events of each read; see `UpstreamResponse.stream`.
+
+        Not a coroutine: its frame would be kept for as long as the response is silent.
+        """
+        # It is None once this is closed, and read before the first events come.
+        ended = cast("asyncio.Future[None]", self._ended)
         self._on_events = on_events
         self._connection.set_listener(self._on_read)
         # The first part of the body may have arrived together with the headers: no read will announce it.
         self._on_read(b"")
-        if self._ended is not None:
-            await self._ended
+        return ended
 
     def use_fast_path(self, fast_path: FastPath) -> None:
         """See `UpstreamResponse.use_fast_path`."""

@@ -507,7 +507,7 @@ async def learning() -> tuple[StreamedResponse, Connection, LearningPath, asynci
     """Return a response that has taught its fast path a layout, its connection, that path, and its stream."""
     upstream, path = SocketUpstream(OpenAIChatFormat(), fast=True, verbatim=False), LearningPath()
     response = await upstream.open(UpstreamRequest("m", (), {}))
-    stream = asyncio.create_task(response.stream(lambda _events: None))
+    stream = asyncio.ensure_future(response.stream(lambda _events: None))
     await settle()
     response.use_fast_path(path)
     for text in TEXTS:

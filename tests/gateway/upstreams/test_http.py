@@ -256,7 +256,7 @@ async def test_cancelling_closes_the_socket_at_once_in_mid_stream_and_before_hea
     async with raw_upstream(serve, disconnects) as (upstream, requests):
         async with opened(upstream, REQUEST) as response:
             arrived = asyncio.Event()
-            reading = asyncio.create_task(response.stream(lambda _: arrived.set()))
+            reading = asyncio.ensure_future(response.stream(lambda _: arrived.set()))
             await asyncio.wait_for(arrived.wait(), 5)
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)

@@ -68,7 +68,7 @@ async def test_a_stop_between_two_reads_closes_the_connection_in_the_same_call()
     disconnects: asyncio.Queue[int] = asyncio.Queue()
     async with raw_upstream(serve, disconnects) as (upstream, _), opened(upstream, REQUEST) as response:
         came = asyncio.Event()
-        reading = asyncio.create_task(response.stream(lambda _events: came.set()))
+        reading = asyncio.ensure_future(response.stream(lambda _events: came.set()))
         await came.wait()
         response.stop()
         assert isinstance(response, StreamedResponse)
