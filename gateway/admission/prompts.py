@@ -72,7 +72,8 @@ class PromptReservation:
             Refused: `rate_limit`: it is more than the client's share; `queue_full`: more than there is for all. What
                 was reserved before stays reserved.
         """
-        self.check(size)
+        if size > 0:
+            self._memory.check(self._client, self._max_bytes, size)
         self._memory.add(self._client, size)
         self.size += size
 
@@ -89,7 +90,9 @@ class PromptReservation:
 
     def release(self) -> None:
         """Release everything; a second time does nothing."""
-        self.resize(0)
+        if self.size:
+            self._memory.add(self._client, -self.size)
+            self.size = 0
 
 
 def _refusal(code: Code, subject: str, setting: str, max_bytes: int, size: int) -> Refused:

@@ -122,6 +122,7 @@ class RateLimits:
     def __init__(self, rate_limit_per_minute: int, rate_limit_burst: int, output_tokens_per_minute: int = 0) -> None:
         self._general = PrincipalLimits(rate_limit_per_minute, rate_limit_burst, output_tokens_per_minute)
         self._buckets: dict[tuple[str, int, int], Buckets] = {}
+        self._general_buckets = self._requests(NO_PRINCIPAL_LIMITS), self._tokens(NO_PRINCIPAL_LIMITS)
 
     def consume(self, principal: str, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> None:
         """Count a request.
@@ -129,33 +130,33 @@ class RateLimits:
         Raises:
             Refused: `rate_limit`, with the time until a request will pass. The request is not counted.
         """
-        self.check(principal, now, own)
-        if (requests := self._requests(own)) is not None:
+        requests, tokens = self._buckets_for(own)
+        _check(requests, tokens, principal, now)
+        if requests is not None:
             requests.spend(principal, 1, now)
 
     def check(self, principal: str, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> None:
         """Raise if a request would be refused now; see `consume`."""
-        requests, tokens = self._requests(own), self._tokens(own)
-        if tokens is not None and (wait := tokens.wait(principal, 1, now)):
-            raise _limited(f"More than {tokens.per_minute:g} output tokens a minute were generated for you", wait)
-        if requests is not None and (wait := requests.wait(principal, 1, now)):
-            raise _limited(f"You start more than {requests.per_minute:g} generations a minute", wait)
+        requests, tokens = self._buckets_for(own)
+        _check(requests, tokens, principal, now)
 
     def refund(self, principal: str, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> None:
         """Undo the count of a request."""
-        if (requests := self._requests(own)) is not None:
+        requests, _ = self._buckets_for(own)
+        if requests is not None:
             requests.spend(principal, -1, now)
 
     def record_output(
         self, principal: str, tokens: int, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS
     ) -> None:
         """Count the output tokens of a generation that has ended in any way."""
-        if (buckets := self._tokens(own)) is not None:
+        _, buckets = self._buckets_for(own)
+        if buckets is not None:
             buckets.spend(principal, tokens, now)
 
     def allowance(self, principal: str, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> Allowance | None:
         """Return what is left of the request limit; None if there is no limit."""
-        buckets = self._requests(own)
+        buckets, _ = self._buckets_for(own)
         if buckets is None:
             return None
         level = buckets.level(principal, now)
@@ -164,11 +165,12 @@ class RateLimits:
 
     def sizes(self, own: PrincipalLimits) -> BucketSizes:
         """Return the sizes of a principal's buckets."""
-        return BucketSizes(_size(self._requests(own)), _size(self._tokens(own)))
+        requests, tokens = self._buckets_for(own)
+        return BucketSizes(_size(requests), _size(tokens))
 
     def levels(self, principal: str, now: float, own: PrincipalLimits) -> Levels:
         """Return what a principal's buckets hold."""
-        requests, tokens = self._requests(own), self._tokens(own)
+        requests, tokens = self._buckets_for(own)
         return Levels(
             None if requests is None else requests.level(principal, now),
             None if tokens is None else tokens.level(principal, now),
@@ -176,10 +178,17 @@ class RateLimits:
 
     def set_levels(self, principal: str, levels: Levels, now: float, own: PrincipalLimits) -> None:
         """Set what a principal's buckets hold, as gateways that share them have found."""
-        if (requests := self._requests(own)) is not None and levels.requests is not None:
+        requests, tokens = self._buckets_for(own)
+        if requests is not None and levels.requests is not None:
             requests.set_level(principal, levels.requests, now)
-        if (tokens := self._tokens(own)) is not None and levels.tokens is not None:
+        if tokens is not None and levels.tokens is not None:
             tokens.set_level(principal, levels.tokens, now)
+
+    def _buckets_for(self, own: PrincipalLimits) -> tuple[Buckets | None, Buckets | None]:
+        """Return the buckets of requests and of output tokens."""
+        if own is NO_PRINCIPAL_LIMITS:
+            return self._general_buckets
+        return self._requests(own), self._tokens(own)
 
     def _requests(self, own: PrincipalLimits) -> Buckets | None:
         per_minute, burst, general = own.rate_limit_per_minute, own.rate_limit_burst, self._general
@@ -204,6 +213,13 @@ class RateLimits:
         if size not in self._buckets:
             self._buckets[size] = Buckets(*size[1:])
         return self._buckets[size]
+
+
+def _check(requests: Buckets | None, tokens: Buckets | None, principal: str, now: float) -> None:
+    if tokens is not None and (wait := tokens.wait(principal, 1, now)):
+        raise _limited(f"More than {tokens.per_minute:g} output tokens a minute were generated for you", wait)
+    if requests is not None and (wait := requests.wait(principal, 1, now)):
+        raise _limited(f"You start more than {requests.per_minute:g} generations a minute", wait)
 
 
 def _size(buckets: Buckets | None) -> BucketSize | None:

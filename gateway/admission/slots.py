@@ -89,15 +89,14 @@ class Slots:
         Raises:
             Refused: `queue_full`.
         """
-        slot_request = SlotRequest(principal, do_nothing, self.limit_of(max_concurrent))
-        if (
-            self.max_queue
-            and self.queued >= self.max_queue
-            and not self.is_free_for(slot_request)
-            and not self._evict_for(principal)
-        ):
+        limit = self.max_concurrent_per_client if max_concurrent is None else max_concurrent
+        slot_request = SlotRequest(principal, do_nothing, limit)
+        if self.is_free_for(slot_request):
+            self._grant(slot_request, now)
+        elif self.max_queue and self.queued >= self.max_queue and not self._evict_for(principal):
             raise queue_full(self.queued, self.mean, self.max_concurrent)
-        self.join(slot_request, now)
+        else:
+            self.join(slot_request, now)
         # Only now: the caller reads the first `position` from the result.
         slot_request.on_change = on_change
         return slot_request
@@ -144,7 +143,8 @@ class Slots:
                 del self._running_of[slot_request.principal]
             held = now - slot_request.granted_at
             self.mean = held if self.mean is None else self.mean + (held - self.mean) * MEAN_WEIGHT
-            self.fill(now)
+            if self.queued:
+                self.fill(now)
 
     def _evict_for(self, principal: str) -> bool:
         """Evict the newest request of the principal with the most waiting, if `principal` would still have fewer."""
@@ -167,10 +167,6 @@ class Slots:
             and self._running_of.get(slot_request.principal, 0) >= slot_request.max_concurrent
         ):
             return False
-        return self._has_free_slot
-
-    @property
-    def _has_free_slot(self) -> bool:
         return not self.max_concurrent or self.running < self.max_concurrent
 
     def _first_of_each(self) -> Iterator[SlotRequest]:
@@ -192,7 +188,9 @@ class Slots:
     def fill(self, now: float) -> None:
         """Grant free slots to those who wait: there may be some after the limits have changed."""
         granted: list[SlotRequest] = []
-        while self._has_free_slot and (slot_request := next(filter(self._may_run, self._first_of_each()), None)):
+        while (not self.max_concurrent or self.running < self.max_concurrent) and (
+            slot_request := next(filter(self._may_run, self._first_of_each()), None)
+        ):
             self._remove(slot_request)
             if slot_request.principal in self._queues:
                 # The principal's next turn is after all others'.

@@ -98,7 +98,8 @@ class Budgets:
         Raises:
             Refused: `budget_exceeded`, with the time until the day ends.
         """
-        if self.remaining(principal, unix, own_limit) <= EPSILON:
+        limit = self.budget_per_day if own_limit is None else own_limit
+        if limit and limit - self.spent(principal, unix) <= EPSILON:
             raise Refused(Code.BUDGET_EXCEEDED, self._message(own_limit), retry_after_ms=self._ms_until_renewal(unix))
 
     def exceeded(self, unix: float, own_limit: float | None = None) -> Failed:
@@ -154,7 +155,7 @@ class BudgetCharge:
     @property
     def is_limited(self) -> bool:
         """Return True if the principal has a budget."""
-        return bool(self.budgets.limit(self.own_limit))
+        return bool(self.budgets.budget_per_day if self.own_limit is None else self.own_limit)
 
     def charge_to_date(self, cost: float | None, unix: float) -> float:
         """Charge the cost of the generation so far (US dollars), and return what remains of the budget.
@@ -162,15 +163,17 @@ class BudgetCharge:
         An unknown cost (None) changes nothing. If earlier charges were too high, the difference is refunded, but only
         up to what was charged today: yesterday's charges must not increase today's budget.
         """
+        is_limited = self.is_limited
         day = self.budgets.start_day(unix)
         if day != self._day:
             self._day, self._today = day, 0.0
         if cost is not None:
             difference = max(cost - self.charged, -self._today)
-            self.budgets.spend(self.principal, difference, unix, self.own_limit)
+            if is_limited:
+                self.budgets.spend(self.principal, difference, unix, self.own_limit)
             self._today += difference
             self.charged = cost
-        return self.budgets.remaining(self.principal, unix, self.own_limit)
+        return self.budgets.remaining(self.principal, unix, self.own_limit) if is_limited else inf
 
     def exceeded(self, unix: float) -> Failed:
         """Build the failure that ends a generation because the budget is spent."""

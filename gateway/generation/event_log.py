@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
 from gateway.generation.fan_out import SLICE, FanOut
-from gateway.generation.log_entries import MERGED_BYTES, Entry, before, merge, split
+from gateway.generation.log_entries import MERGED_BYTES, Entry, before, merge, new_entry, split
 from gateway.protocol.events import (
     TERMINAL,
     Chunk,
@@ -19,6 +19,7 @@ from gateway.protocol.events import (
     Reasoning,
     Revision,
     TextBatch,
+    ToolCall,
     Verbatim,
     encode,
     is_delta,
@@ -102,12 +103,12 @@ class EventLog:
         if self.is_closed:
             self._add_to_closed(added, verbatim)
             return
-        event, ends = (added.text, added.ends) if isinstance(added, TextBatch) else (added, ())
+        event, ends = (added.text, added.ends) if type(added) is TextBatch else (added, ())
         data, kind = encode(event), type(event)
         first = self.last + 1
         self.last += len(ends) or 1
-        other = None if kind is Chunk or kind is Reasoning or kind is Part or is_delta(event) else event
-        self.entries.append(Entry(first, self.last, kind, data, ends, other, verbatim))
+        is_content = kind is Chunk or kind is Reasoning or kind is Part or (kind is ToolCall and is_delta(event))
+        self.entries.append(new_entry((first, self.last, kind, data, ends, None if is_content else event, verbatim)))
         if kind in TERMINAL:
             self.ended = self.is_closed = True
         if len(self.entries) > self.max_entries:
@@ -269,8 +270,10 @@ class EventLog:
         With `call_later`, that of a clock, it may be called a little later if there are many others (`FanOut`).
         """
         self._listeners[listener] = None
-        self._count_readers()
-        if call_later is not None and self._fan_out is None and len(self._listeners) > SLICE:
+        count = len(self._listeners)
+        self.is_shared = count > 1
+        self.sole_reader = listener if count == 1 else None
+        if call_later is not None and self._fan_out is None and count > SLICE:
             self._fan_out = FanOut(call_later)
 
     def unsubscribe(self, listener: Callable[[], None]) -> None:
@@ -278,14 +281,12 @@ class EventLog:
         self._listeners.pop(listener, None)
         if self._fan_out is not None:
             self._fan_out.drop(listener)
-        self._count_readers()
         if not self._listeners:
+            self.is_shared, self.sole_reader = False, None
             self.part_frames.clear()
             self.frames.clear()
-
-    def _count_readers(self) -> None:
-        self.is_shared = len(self._listeners) > 1
-        self.sole_reader = next(iter(self._listeners)) if len(self._listeners) == 1 else None
+        elif len(self._listeners) == 1:
+            self.is_shared, (self.sole_reader,) = False, self._listeners
 
     @property
     def readers(self) -> int:
@@ -294,7 +295,7 @@ class EventLog:
 
     def compact(self) -> None:
         """Join all text that can be joined: from now on the log is read seldom."""
-        self._join_oldest(len(self.entries))
+        self.entries = list(merge(self.entries, with_ends=True))
         self.frames.clear()
 
     def __len__(self) -> int:

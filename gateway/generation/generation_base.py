@@ -217,7 +217,8 @@ class GenerationBase:
         return after
 
     def _move(self, trigger: Trigger) -> State:
-        self.state = self._state_after(trigger)
+        after = TRANSITIONS[self.state].get(trigger)
+        self.state = self._state_after(trigger) if after is None else after
         return self.state
 
     def _append(self, event: Event) -> None:

@@ -29,7 +29,7 @@ class Lease:
     @property
     def has_lapsed(self) -> bool:
         """Return True if it has run out."""
-        return self.now() > self.expires
+        return self.expires != inf and self.now() > self.expires
 
 
 NO_LEASE: Final = Lease()

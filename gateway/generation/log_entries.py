@@ -97,7 +97,8 @@ def merge(entries: Iterable[Entry], *, with_ends: bool = False) -> Iterator[Entr
         _, _, kind, data, _, _, _ = entry
         is_other = kind is not pending_kind or kind is ToolCall
         if is_other:
-            former, head, pending_kind = head, entry.head, kind
+            former, pending_kind = head, kind
+            head = entry.head if kind is ToolCall else TEXT_HEADS.get(kind, b"")
             is_other, begin = head != former, len(head)
         added = len(data) - begin
         size += added

@@ -50,6 +50,9 @@ class Disconnects:
         record.viewers -= 1
         if record.viewers or record.task is None or record.on_disconnect == "continue":
             return
+        if record.generation.end is not None:
+            # It has read the end: there is nothing to stop.
+            return
         if self._departures.has_begun:
             self._start_grace(record)
             return
@@ -69,6 +72,8 @@ class Disconnects:
 
         Those that have left the queue are forgotten.
         """
+        if not self._waiting:
+            return
         self._waiting = {name: record for name, record in self._waiting.items() if record.pipeline.is_queued}
         gone = self._waiting.copy()
         for generation_id, record in gone.items():

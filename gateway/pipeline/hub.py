@@ -170,7 +170,7 @@ class Hub(StartingHub):
         Raises:
             Refused: `generation_lost`: it is no longer retained.
         """
-        if (mirror := self.mirrors.get(generation_id)) is not None:
+        if (mirror := self.mirrors.by_id.get(generation_id)) is not None:
             self.mirrors.add_viewer(mirror)
         else:
             record = self._records.get(generation_id)
@@ -190,7 +190,7 @@ class Hub(StartingHub):
         """
         if transport:
             self.observers.on_viewer_left(generation_id, transport)
-        if (mirror := self.mirrors.get(generation_id)) is not None:
+        if (mirror := self.mirrors.by_id.get(generation_id)) is not None:
             self.mirrors.remove_viewer(mirror)
         elif (record := self._records.get(generation_id)) is not None:
             self._disconnects.remove_viewer(record)

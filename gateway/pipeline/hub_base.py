@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -49,10 +49,14 @@ POSITIONS_SECONDS: Final = 0.1
 """Delay after which changed positions in a long queue are reported, together."""
 
 
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+"""From base64 to base64url (RFC 4648, section 5)."""
+
+
 def new_id(prefix: str) -> str:
     """Return an id that can't be guessed: 128 random bits, base64url."""
     # As `secrets.token_urlsafe` does it, in fewer steps.
-    return f"{prefix}_{urlsafe_b64encode(os.urandom(16))[:-2].decode()}"
+    return f"{prefix}_{b2a_base64(os.urandom(16), newline=False)[:-2].translate(_URL_SAFE).decode()}"
 
 
 class HubBase:
@@ -165,7 +169,7 @@ class HubBase:
         Raises:
             Refused: `generation_lost`, also for a generation of another principal: ids can't be probed.
         """
-        mirror = self.mirrors.get(generation_id)
+        mirror = self.mirrors.by_id.get(generation_id)
         if mirror is not None:
             if not may_read(principal, mirror):
                 raise lost(generation_id)
@@ -238,5 +242,5 @@ class HubBase:
         self.report_end(record)
 
     def _set_idle(self) -> None:
-        if not self.running:
+        if not self._records.running:
             self._idle.set()

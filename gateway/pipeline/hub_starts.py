@@ -208,13 +208,12 @@ class StartingHub(HubBase):
         with_defaults: bool,
     ) -> _Admitted:
         model = self.resolve_model(request.model, principal)
-        limits, now = principal.limits, self.clock.now()
-        self.budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
+        limits, now, unix = principal.limits, self.clock.now(), self.clock.unix()
+        self.budgets.check(principal.id, unix, limits.budget_per_day)
         if admission is None:
             self.rate_limits.consume(principal.id, now, limits)
         reservation = self.prompts.reserve(principal.id, principal.address)
         try:
-            created = int(self.clock.unix())
             whole = model.defaults.apply(request) if with_defaults else request
             generation = Generation(
                 *(
@@ -226,7 +225,7 @@ class StartingHub(HubBase):
                     self._policy.max_output_bytes,
                 ),
                 verbatim=verbatim,
-                created=created,
+                created=int(unix),
                 leading_messages=len(whole.messages) - len(request.messages),
                 source=source,
             )

@@ -40,25 +40,25 @@ class Mirrors:
 
     on_viewed: Callable[[Mirror], None] = _ignore
     on_left: Callable[[Mirror], None] = _ignore
-    _by_id: dict[str, Mirror] = field(default_factory=dict)
+    by_id: dict[str, Mirror] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self._by_id)
+        return len(self.by_id)
 
     def __iter__(self) -> Iterator[Mirror]:
-        return iter(tuple(self._by_id.values()))
+        return iter(tuple(self.by_id.values()))
 
     def get(self, generation_id: str) -> Mirror | None:
         """Return a mirror; None without one."""
-        return self._by_id.get(generation_id)
+        return self.by_id.get(generation_id)
 
     def add(self, mirror: Mirror) -> None:
         """Add a mirror."""
-        self._by_id[mirror.generation.id] = mirror
+        self.by_id[mirror.generation.id] = mirror
 
     def remove(self, generation_id: str) -> None:
         """Remove a mirror; without one it does nothing."""
-        self._by_id.pop(generation_id, None)
+        self.by_id.pop(generation_id, None)
 
     def add_viewer(self, mirror: Mirror) -> None:
         """Count a viewer."""

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from math import inf
+from typing import Final
 
 from gateway.admission.slots import SlotRequest, SlotState
 from gateway.billing.budgets import BudgetCharge
@@ -34,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 FAILOVER_CODES = PROVIDER_FAULTS | {Code.TOO_SLOW, Code.RATE_LIMIT, Code.PROVIDER_AUTH, Code.PROVIDER_QUOTA}
 """Failures in mid-answer after which another upstream may continue, if failover is on."""
+
+_COMMANDED: Final = frozenset({State.STOPPING, State.REVISING})
+"""States in which a command waits for the connection to be closed."""
 
 
 class Pipeline:
@@ -83,7 +87,8 @@ class Pipeline:
         self._meter = BudgetMeter(generation, clock, budget_charge)
         self._stop_waiting: Callable[[], None] | None = None
         """Ends at once what the task waits for. The task sets it before it checks the fence: no command is missed."""
-        self._timer = RestartableTimer(clock)
+        self._timer: RestartableTimer | None = None
+        """Bounds a wait; most generations wait for nothing but their call."""
         self._first_call_at: float | None = None
         self._route: Route | None = None
         self._prompt_version = 0
@@ -106,13 +111,14 @@ class Pipeline:
             if self.is_queued:
                 await self._wait_for_slot()
             self._finish_wait()
-            if not generation.state.is_terminal:
+            if generation.end is None:
                 self._leave_queue()
-            while not generation.state.is_terminal:
+            while generation.end is None:
                 await self._call()
                 self._finish_wait()
-                await self._after_call()
-                self._finish_wait()
+                if self._failures:
+                    await self._after_call()
+                    self._finish_wait()
         except Exception:  # the task's boundary: a fault of ours must end the generation too
             ids = generation.id, generation.request_id
             fields = log_fields("generation_fault", generation=ids[0], request=ids[1])
@@ -127,10 +133,11 @@ class Pipeline:
 
         The generation still runs here only if the task was cancelled, or was never started, or after a fault of ours.
         """
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._stop_waiting = self._slot_changed = None
-        self._slots.release(self._slot_request, self._clock.now())
         generation, now = self.generation, self._clock.now()
+        self._slots.release(self._slot_request, now)
         if self._is_surrendered:
             return
         generation.on_closed(now)
@@ -167,24 +174,31 @@ class Pipeline:
 
     def delays_others(self, gone: int = 1) -> bool:
         """Return True if others wait in one of its queues; `gone` of those that wait for a slot do not count."""
-        return (self.is_queued and self._slots.queued > gone) or any(
-            target.waiting > 1 for target in self._awaited_targets
-        )
+        if self.is_queued and self._slots.queued > gone:
+            return True
+        return bool(self._awaited_targets) and any(target.waiting > 1 for target in self._awaited_targets)
 
     # From the queue to the first call.
 
     def _finish_wait(self) -> None:
         """Clean up after a wait, and let the generation act on the command that may have cut it short."""
         self._stop_waiting = None
-        self._timer.cancel()
-        self.generation.on_closed(self._clock.now())
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.generation.state in _COMMANDED:
+            self.generation.on_closed(self._clock.now())
+
+    def _wait_timer(self) -> RestartableTimer:
+        if self._timer is None:
+            self._timer = RestartableTimer(self._clock)
+        return self._timer
 
     async def _wait_for_slot(self) -> None:
         slot_request, queue_timeout = self._slot_request, self._model.policy.limits.queue_timeout
         self._slot_changed = asyncio.Event()
         self._stop_waiting = self._slot_changed.set
         if queue_timeout:
-            self._timer.start_limit(queue_timeout, self._on_queue_timeout)
+            self._wait_timer().start_limit(queue_timeout, self._on_queue_timeout)
         # A command or the time limit may come in the same turn of the event loop as the slot.
         while slot_request.state is SlotState.WAITING and not self.generation.state.fenced:
             self.generation.on_queued(slot_request.position, self._slots.eta_ms(slot_request))
@@ -237,7 +251,7 @@ class Pipeline:
         changed, queue_timeout = asyncio.Event(), self._model.policy.limits.queue_timeout
         self._stop_waiting = wake = changed.set
         if queue_timeout:
-            self._timer.start_limit(queue_timeout, self._on_queue_timeout)
+            self._wait_timer().start_limit(queue_timeout, self._on_queue_timeout)
         position, self._awaited_targets = min([target.add_waiter(wake) for target in targets]), targets
         self.generation.on_queued(position, None)
         try:
@@ -248,7 +262,8 @@ class Pipeline:
                     self._target = route.first_target(self._clock.now())
         finally:
             self._stop_waiting, self._awaited_targets = None, ()
-            self._timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
             for target in targets:
                 target.remove_waiter(wake)
 
@@ -292,7 +307,7 @@ class Pipeline:
     async def _wait_for_retry(self, delay: float) -> None:
         woken = asyncio.Event()
         self._stop_waiting = woken.set
-        self._timer.start(delay, woken.set)
+        self._wait_timer().start(delay, woken.set)
         if not self.generation.state.fenced:
             await woken.wait()
 

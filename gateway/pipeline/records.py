@@ -162,8 +162,9 @@ class Records:
 
     def retain(self, generation: Generation) -> None:
         """Count the size of a finished generation, again after a note has made it grow; the oldest make room."""
-        self.retained_bytes += generation.size - self._retained.get(generation.id, 0)
-        self._retained[generation.id] = generation.size
+        size = generation.size
+        self.retained_bytes += size - self._retained.get(generation.id, 0)
+        self._retained[generation.id] = size
         while len(self._retained) > self._max_retained or self.retained_bytes > self._max_retained_bytes:
             self.forget(next(iter(self._retained)))
 

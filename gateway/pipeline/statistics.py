@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gateway.billing.savings import Savings
 from gateway.generation.generation import Generation
+from gateway.generation.state import State
 from gateway.protocol.errors import Refused
 from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
@@ -53,11 +54,11 @@ class Statistics:
     def count_end(self, generation: Generation, cost_usd: float) -> None:
         """Count a generation that has ended, and what an interrupt saved."""
         self.cost_usd += cost_usd
-        match generation.state.value:
-            case "complete":
+        match generation.state:
+            case State.COMPLETE:
                 self.complete += 1
                 self.savings.record_completed(generation.model, generation.output_tokens())
-            case "interrupted":
+            case State.INTERRUPTED:
                 self.interrupted += 1
                 attempt = generation.current_attempt
                 price = None if attempt is None else attempt.price
