@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, NamedTuple
 
 import orjson
@@ -149,15 +150,30 @@ class TextTemplate:
     def match_payloads(self, payloads: Sequence[bytes], start: int) -> list[str]:
         """Return the texts of the payloads from `start` on, up to the first mismatch or to `MAX_BATCH_CHARS`."""
         texts, length = list[str](), 0
-        for at in range(start, len(payloads)):
-            size = len(payloads[at])
-            text = self._match(payloads[at], 0, size) if size <= MAX_PAYLOAD_BYTES else ""
-            if not text:
+        prefix, suffix = self._prefix.begin, self._suffix.begin
+        head, tail = len(prefix), len(suffix)
+        for payload in islice(payloads, start, None):
+            size = len(payload)
+            if size > MAX_PAYLOAD_BYTES:
+                break
+            if self._is_numbered:
+                text = self._match(payload, 0, size)
+            # As `_match`, without a call for each of many payloads.
+            elif payload[:head] == prefix and payload[-tail:] == suffix:
+                try:
+                    text = orjson.loads(payload[head:-tail])
+                except orjson.JSONDecodeError:
+                    break
+            else:
+                break
+            if type(text) is not str or not text:
                 break
             texts.append(text)
             length += len(text)
             if length > MAX_BATCH_CHARS:
                 break
+        if texts:
+            self._unused = 0
         return texts
 
     def learn(self, payload: bytes, events: Sequence[object], decode: Callable[[bytes], Sequence[object]]) -> None:
