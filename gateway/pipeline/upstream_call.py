@@ -280,9 +280,11 @@ class UpstreamCall:
 
     def _schedule_check(self) -> None:
         """Schedule the next check. Judges nothing: the gateway may have been paused since `now` was read."""
-        self._timer.cancel()
         due = self.watchdog.next_check()
-        if due is not None and not self.is_over:
+        if due is None or self.is_over:
+            self._timer.cancel()
+        elif not self._timer.is_pending or self._timer.due > due:
+            # A check that comes too early schedules the next one.
             self._timer.start(max(0.0, due - self.clock.now()), self._on_timer)
 
     def _on_timer(self) -> None:

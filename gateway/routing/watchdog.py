@@ -77,7 +77,8 @@ class Watchdog:
         """Return the time of the next check, or None if no limit can be exceeded."""
         if self.end_marked:
             return self.last_content + self.limits.usage_timeout
-        return min((due for due, _ in self._deadlines()), default=None)
+        deadlines = self._deadlines()
+        return min(deadlines)[0] if deadlines else None
 
     def is_complete(self, now: float) -> bool:
         """Return True if the end mark has come and the wait for usage figures is over."""

@@ -208,6 +208,10 @@ class StreamedResponse:
         Raises:
             Failed: the body is neither a stream nor JSON, or is JSON longer than an event may be.
         """
+        if not start.size and data.startswith(DATA):
+            # Nearly every body; `feed` says the same.
+            self._start = None
+            return data
         is_stream = start.feed(data)
         if is_stream:
             self._start = None
@@ -302,8 +306,10 @@ class StreamedResponse:
         The template decodes its probe with it. The probe may stand in a wrong place, such as the type of an event.
         """
         events: list[UpstreamEvent] = []
-        with suppress(Failed):
+        try:
             self._reader.new().read(payload, events)
+        except Failed:
+            return ()
         return events
 
 

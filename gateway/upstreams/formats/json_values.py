@@ -20,10 +20,11 @@ class SurrogateJoiner:
     """Joins characters that arrive as two UTF-16 surrogates in different events: some servers cut JSON text there."""
 
     def __init__(self) -> None:
-        self._pending: dict[Hashable, str] = {}
+        self.pending: dict[Hashable, str] = {}
+        """High surrogates that are held back, by the stream of each."""
 
     def __bool__(self) -> bool:
-        return bool(self._pending)
+        return bool(self.pending)
 
     def join(self, stream: Hashable, text: str) -> str:
         """Return the complete characters of the next piece of a stream; a high surrogate at its end is held back.
@@ -31,17 +32,17 @@ class SurrogateJoiner:
         `stream` names the text that the piece belongs to, such as the content or the arguments of one tool call.
         """
         # The path of nearly every chunk: `isascii` reads a flag of the string, not its characters.
-        if text.isascii() and not self._pending:
+        if text.isascii() and not self.pending:
             return text
-        text = self._pending.pop(stream, "") + text
+        text = self.pending.pop(stream, "") + text
         if text and "\ud800" <= text[-1] <= "\udbff":
-            self._pending[stream] = text[-1]
+            self.pending[stream] = text[-1]
             text = text[:-1]
         return repair_surrogates(text)
 
     def discard(self, stream: Hashable) -> None:
         """Discard the pending surrogate of a stream that has ended: without its other half it is no character."""
-        self._pending.pop(stream, None)
+        self.pending.pop(stream, None)
 
 
 def repair_surrogates(text: str) -> str:

@@ -93,7 +93,7 @@ class ChunkReader:
     @property
     def is_stateless(self) -> bool:
         """See `EventReader.is_stateless`."""
-        return not (self.finished or self._content.surrogates)
+        return not (self.finished or self._content.surrogates.pending)
 
     def new(self) -> "ChunkReader":
         """See `EventReader.new`."""
@@ -185,11 +185,8 @@ class ChunkReader:
             raise from_stream(choice["error"], self.api_key)
         # vLLM and SGLang name the string that matched; other values are numbers of tokens.
         matched = text_of(choice.get("stop_reason")) or text_of(choice.get("matched_stop"))
-        self._facts = {
-            "service_tier": text_of(chunk.get("service_tier")),
-            "system_fingerprint": text_of(chunk.get("system_fingerprint")),
-            "stop_sequence": matched or None,
-        }
+        facts: JsonObject = {name: text_of(chunk[name]) for name in _FACTS if name in chunk}
+        self._facts = {**facts, "stop_sequence": matched} if matched else facts
         self._read_reason(choice.get("finish_reason"), choice.get("native_finish_reason"), events)
         self._read_usage(choice.get("usage"), events)
 
@@ -202,7 +199,8 @@ class ChunkReader:
             self._content.read_message(message, events, repeats=self._has_deltas)
         elif isinstance(text, str) and text and not choice.get("delta"):
             self._content.append_text(text, events)
-        self._content.read_citations(chunk, events)
+        if not _SOURCES.isdisjoint(chunk):
+            self._content.read_citations(chunk, events)
 
     def _read_reason(self, reason: JsonValue, native: JsonValue, events: list[UpstreamEvent]) -> None:
         """Append the end mark, or raise the failure that a reason stands for."""
@@ -278,6 +276,9 @@ _PLAIN_FIELDS: Final = frozenset({"content", "role"})
 
 _SOURCES: Final = frozenset({"citations", "search_results"})
 """Fields of a chunk that list sources."""
+
+_FACTS: Final = ("service_tier", "system_fingerprint")
+"""Fields of a chunk that say how it was served."""
 
 _ENDS: Final = frozenset({"usage", "error", "native_finish_reason"})
 """Fields of a choice, beside its finish reason, that say how it ends."""

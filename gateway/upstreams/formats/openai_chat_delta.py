@@ -118,7 +118,7 @@ class DeltaReader:
 
     def append_text(self, text: str, events: list[UpstreamEvent]) -> None:
         """Append a piece of the answer's text: the way of nearly every delta."""
-        complete = self.surrogates.join(Chunk.type, text)
+        complete = text if text.isascii() and not self.surrogates.pending else self.surrogates.join(Chunk.type, text)
         if complete:
             self.kinds[Chunk] = None
             events.append(Chunk(complete))
