@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 from websockets.datastructures import Headers
 from websockets.frames import Frame
 from websockets.http11 import Request
+from websockets.protocol import OPEN, Protocol
 
 from gateway.admission.connections import Connection
 from gateway.admission.prompts import PromptReservation
@@ -22,6 +23,7 @@ from gateway.clock import SystemClock
 from gateway.net.tcp import reset
 from gateway.server.lightweight import SingleReaderQueue, SingleWaiterEvent
 from gateway.server.message_limiter import HEAD_BYTES, Dropped, MessageLimiter
+from gateway.server.usual_handshake import HANDSHAKE_HEADERS, accept_value, accepting_response
 
 _CLOCK = SystemClock()
 
@@ -37,14 +39,6 @@ MAX_UNAUTHENTICATED_BYTES = 64 * 1024
 READ_BYTES = 64 * 1024
 """Bytes of one read of what a connection that broke has left."""
 
-_HANDSHAKE_HEADERS: Final = frozenset(
-    {
-        *(b"connection", b"upgrade", b"origin"),
-        *(b"sec-websocket-extensions", b"sec-websocket-key", b"sec-websocket-protocol", b"sec-websocket-version"),
-    }
-)
-"""What the library reads of a handshake (RFC 6455, 4.2.1)."""
-
 _EMPTY_REQUEST: Final = b"GET / HTTP/1.1\r\n\r\n"
 
 MAX_FRAGMENTS = 4096
@@ -59,6 +53,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     # For the reason given in `HttpProtocol`.
     __slots__ = (
+        "_accept_value",
         "_accepts_more",
         "_discards_message",
         "_limiter",
@@ -107,36 +102,46 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def begin(self, transport: asyncio.Transport, request: HTTPScope, url: bytes) -> None:
         """Continue a connection after a request to upgrade, which `HttpProtocol` has parsed.
 
-        uvicorn would encode it, for the library to parse it again. The library waits for a request all the same: it
-        gets an empty one, and the headers of the handshake in `accept`.
+        uvicorn would encode it, for the library to parse it again.
         """
         self.transport, self.server, self.client = transport, request["server"], request["client"]
         self.connections.add(self)
-        self.conn.receive_data(_EMPTY_REQUEST)
-        self.conn.events_received()
         self.handshake_initiated = True
-        # Latin-1 keeps every byte (websockets, `Headers`).
-        read = Headers(
-            [
-                (name.decode(), value.decode("latin-1"))
-                for name, value in request["headers"]
-                if name in _HANDSHAKE_HEADERS
-            ]
-        )
-        self.response = self.conn.accept(Request(url.decode("ascii"), read, request["method"]))
-        if self.response.status_code != 101:
+        headers = request["headers"]
+        self._accept_value = accept_value(request["method"], headers)
+        if self._accept_value is None and not self._is_accepted(request, url):
             self._reject()
             return
         # See `receive`.
         self.read_paused = True
         self.transport.pause_reading()
-        self.scope = _scope_of(request, url, read.get_all("sec-websocket-protocol"))
+        self.scope = _scope_of(
+            request, url, [value.decode("latin-1") for name, value in headers if name == b"sec-websocket-protocol"]
+        )
         # This protocol is the direct writer of the application.
         self.scope["extensions"] = {WRITER_EXTENSION: self, "websocket.http.response": {}}  # type: ignore[dict-item]
         self.queue.put_nowait({"type": "websocket.connect"})
         task = self.loop.create_task(self.run_asgi())
         task.add_done_callback(self.on_task_complete)
         self.tasks.add(task)
+
+    def _is_accepted(self, request: HTTPScope, url: bytes) -> bool:
+        """Let the library judge a handshake, and return True if it is valid.
+
+        It waits for a request: it gets an empty one, and the headers of the handshake in `accept`.
+        """
+        self.conn.receive_data(_EMPTY_REQUEST)
+        self.conn.events_received()
+        # Latin-1 keeps every byte (websockets, `Headers`).
+        read = Headers(
+            [
+                (name.decode(), value.decode("latin-1"))
+                for name, value in request["headers"]
+                if name in HANDSHAKE_HEADERS
+            ]
+        )
+        self.response = self.conn.accept(Request(url.decode("ascii"), read, request["method"]))
+        return self.response.status_code == 101
 
     def _reject(self) -> None:
         """Send the response to a handshake that is not valid, and close."""
@@ -295,20 +300,35 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
         uvicorn would also format two addresses for a log line that is not written.
         """
-        headers = self.response.headers
-        # The server's own date is among the default headers.
-        del headers["Date"]
-        for name, value in (*self.default_headers, *message.get("headers", ())):
-            headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-        if subprotocol := message.get("subprotocol"):
-            headers["Sec-WebSocket-Protocol"] = subprotocol
+        accept, headers = self._accept_value, (*self.default_headers, *message.get("headers", ()))
         if not self.transport.is_closing():
             self.handshake_complete = True
-            self.conn.send_response(self.response)
-            self.transport.write(b"".join(self.conn.data_to_send()))
+            if accept is None:
+                self.transport.write(self._response_of_library(headers, message.get("subprotocol")))
+            else:
+                self._open_library()
+                self.transport.write(accepting_response(accept, headers, message.get("subprotocol")))
             self.start_keepalive()
-        # They are not used again.
+
+    def _open_library(self) -> None:
+        """Let the library read frames, as after its own handshake."""
+        self.conn.state = OPEN
+        self.conn.parser.close()
+        self.conn.parser = Protocol.parse(self.conn)
+        next(self.conn.parser)
+
+    def _response_of_library(self, headers: Iterable[tuple[bytes, bytes]], subprotocol: str | None) -> bytes:
+        response = self.response.headers
+        # The server's own date is among the default headers.
+        del response["Date"]
+        for name, value in headers:
+            response[name.decode("latin-1").lower()] = value.decode("latin-1")
+        if subprotocol:
+            response["Sec-WebSocket-Protocol"] = subprotocol
+        self.conn.send_response(self.response)
+        # It is not used again.
         del self.response
+        return b"".join(self.conn.data_to_send())
 
     def handle_parser_exception(self) -> None:
         """Close the connection after a protocol error, and be disconnected for the application from now on.
