@@ -78,7 +78,10 @@ class Projection(Protocol):
 
 @runtime_checkable
 class TextProjection(Projection, Protocol):
-    """A projection with a short way for text, which comes most often. Its events have no names."""
+    """A projection with a short way for text, which comes most often. Its events all have the same name."""
+
+    text_name: bytes
+    """That name, in text/event-stream; b"" for none."""
 
     def project_text(self, entry: Entry) -> bytes:
         """Return the data of the events of an entry, one in a line; b"" if it is not plain text: `project` it."""

@@ -24,7 +24,9 @@ class ProjectedFraming:
         self.content_type = dialect.content_type
         self.heartbeat = dialect.heartbeat
         self._project = projection.project
-        self._project_text = projection.project_text if projects_text(projection) else None
+        self._project_text, self._text_start = None, b""
+        if projects_text(projection):
+            self._project_text, self._text_start = projection.project_text, _start_of(projection.text_name)
         self._projection = projection
         self.on_cut: Callable[[], None] | None = None
         """Called when the projection ends the response as a lost connection, perhaps before the terminal entry."""
@@ -32,7 +34,8 @@ class ProjectedFraming:
     def frame(self, _generation_id: str, entry: Entry) -> bytes:
         """Return the frames of the events that an entry stands for."""
         if self._project_text is not None and (lines := self._project_text(entry)):
-            return b"data: %b\n\n" % (lines.replace(b"\n", b"\n\ndata: ") if b"\n" in lines else lines)
+            start = self._text_start
+            return b"%b%b\n\n" % (start, lines.replace(b"\n", b"\n\n" + start) if b"\n" in lines else lines)
         events = self._project(entry)
         self._check_cut()
         return b"".join(map(event_frame, events))
@@ -100,6 +103,11 @@ def event_frame(event: ProjectedEvent) -> bytes:
     """Encode an event as text/event-stream. Its data is JSON on one line."""
     data, name = event
     return b"event: %b\ndata: %b\n\n" % (name, data) if name else b"data: %b\n\n" % data
+
+
+def _start_of(name: bytes) -> bytes:
+    """Return what stands before the data of an event with a name."""
+    return b"event: %b\ndata: " % name if name else b"data: "
 
 
 class ProjectedStream(StreamedResponse):

@@ -36,6 +36,8 @@ class AgUiProjection:
     by itself must not be cut: it would come back to the same end.
     """
 
+    text_name = b""
+
     def __init__(self, writer: EventWriter, *, cuts: bool) -> None:
         self.is_cut = False
         self._cuts = cuts

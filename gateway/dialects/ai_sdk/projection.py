@@ -38,6 +38,8 @@ class AiSdkProjection:
     what stands before `after`, the position of the newest revision.
     """
 
+    text_name = b""
+
     def __init__(
         self, identity: ResponseIdentity, message_id: str, *, resets: bool = True, after: int = 0, done: bool = True
     ) -> None:

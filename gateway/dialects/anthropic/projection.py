@@ -44,6 +44,8 @@ _FACTS: Final = ("stop_sequence", "stop_details", "container")
 class AnthropicProjection:
     """Turns a log into the events from `message_start` to `message_stop`; see `Projection`."""
 
+    text_name = DELTA
+
     def __init__(self, start: DialectStart, identity: ResponseIdentity) -> None:
         self.is_cut = False
         thinking = object_of(start.call.body.get("thinking"))
@@ -57,15 +59,23 @@ class AnthropicProjection:
     def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """See `Projection.project`."""
         kind, verbatim = entry.kind, entry.verbatim
-        head = self._content.text_head
-        if kind is Chunk and head:
-            # The path of most text: its JSON string is copied as it is.
-            return (ProjectedEvent(head + entry.data[TEXT_AT:-1] + TEXT_END, DELTA),)
+        if line := self.project_text(entry):
+            return (ProjectedEvent(line, DELTA),)
         if verbatim is not None and self._is_verbatim is not False:
             return self._pass_on(verbatim)
         if self.is_cut or kind is Verbatim:
             return ()
         return self._project(entry)
+
+    def project_text(self, entry: Entry) -> bytes:
+        """See `TextProjection.project_text`. This runs for each chunk."""
+        head, line = self._content.text_head, entry.verbatim
+        if head and entry.kind is Chunk:
+            # Its JSON string is copied as it is.
+            return b"%b%b%b" % (head, entry.data[TEXT_AT:-1], TEXT_END)
+        if line is None or not self._is_verbatim or self._verbatim.held or not self._writer.open or self.is_cut:
+            return b""
+        return line if line.startswith(DELTA_HEADS) and b"\n" not in line else b""
 
     def on_silence(self) -> Sequence[ProjectedEvent]:
         """Return an empty delta of the open block: older Claude Code counts nothing else as life."""
@@ -74,15 +84,11 @@ class AnthropicProjection:
     def _pass_on(self, lines: bytes) -> Sequence[ProjectedEvent]:
         if self.is_cut:
             return ()
-        verbatim = self._verbatim
-        has_block = self._is_verbatim and not verbatim.held and self._writer.open
-        if has_block and lines.startswith(DELTA_HEADS) and b"\n" not in lines:
-            return (ProjectedEvent(lines, DELTA),)
         self._is_verbatim = True
         out: list[ProjectedEvent] = []
         for line in lines.split(b"\n"):
             if line:
-                verbatim.add(line, out)
+                self._verbatim.add(line, out)
         return out
 
     def _project(self, entry: Entry) -> Sequence[ProjectedEvent]:

@@ -40,6 +40,8 @@ class OpenAIChatProjection:
     An attempt with data of the provider is passed on as it came; any other is built from its events.
     """
 
+    text_name = b""
+
     def __init__(self, start: DialectStart, identity: ResponseIdentity) -> None:
         self.is_cut = False
         self._with_usage = wants_usage(start)
@@ -72,7 +74,7 @@ class OpenAIChatProjection:
             # The JSON string of the text is copied as it is.
             return content.prefix + entry.data[TEXT_AT:-1] + self._chunks.suffix if content.continues_text else b""
         if self._has_text and self._is_verbatim and not self.is_cut:
-            return self._verbatim.plain_lines(entry.verbatim)
+            return self._verbatim.plain_text(entry.verbatim, entry.data[TEXT_AT:-1])
         return b""
 
     def _project_event(self, event: Event) -> Sequence[ProjectedEvent]:

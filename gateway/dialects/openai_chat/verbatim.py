@@ -19,6 +19,9 @@ from gateway.protocol.events import Verbatim
 _NO_USAGE: Final = b',"usage":null'
 """A field of all chunks once usage figures are asked for. A JSON string contains no unescaped quote, so not this."""
 
+_NOTHING: Final = (b"\n", b"")
+"""Around the text of no line: it contains a line end."""
+
 _LF: Final = 0x0A
 _ERROR: Final = b'"error"'
 _USAGE: Final = b'"usage"'
@@ -35,6 +38,8 @@ class VerbatimEvents:
         self.has_usage = False
         self._has_finish_reason = False
         self._last = b""
+        self._around = self._plain_around = _NOTHING
+        """What stands before and behind the text of plain lines, and the same as it is passed on."""
 
     def pass_on(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """Return the chunks of an entry with data of its provider."""
@@ -43,13 +48,32 @@ class VerbatimEvents:
             return [ProjectedEvent(line) for line in lines.split(b"\n")]
         return self._inspect(data, has_content=entry.kind is not Verbatim)
 
+    def plain_text(self, data: bytes, string: bytes) -> bytes:
+        """Return the chunks of a text, one in a line, as `plain_lines`; `string` is the JSON of the text.
+
+        Most chunks differ from an earlier plain one only in a string that is a value: that brings neither fields nor
+        lines. So they are compared, which costs a tenth of looking for what must not be in them.
+        """
+        head, tail = self._around
+        if data == b"%b%b%b" % (head, string, tail):
+            head, tail = self._plain_around
+            self._last = b"%b%b%b" % (head, string, tail)
+            return self._last
+        lines = self.plain_lines(data)
+        head, found, tail = data.partition(string)
+        # Behind a colon stands a value.
+        if lines and found and b"\n" not in data and head.endswith((b":", b": ")):
+            self._around = head, tail
+            self._plain_around = self._around if self._with_usage else (_plain(head), _plain(tail))
+        return lines
+
     def plain_lines(self, data: bytes) -> bytes:
         """Return the chunks of some content, one in a line; b"" if they must be decoded.
 
         By far most content comes with neither an error nor figures. Figures may come with it: a call's arguments are
         complete only at the end of the response.
         """
-        plain = data.replace(_NO_USAGE, b"") if _NO_USAGE in data else data
+        plain = _plain(data)
         if _ERROR in data or _USAGE in plain or not data or data[0] == _LF or data[-1] == _LF or b"\n\n" in data:
             return b""
         self._last = data if self._with_usage else plain
@@ -60,7 +84,7 @@ class VerbatimEvents:
         lines = [line for line in data.split(b"\n") if self._passes(_decode(line))]
         if has_content and lines:
             self._last = lines[-1]
-        return [ProjectedEvent(line if self._with_usage else line.replace(_NO_USAGE, b"")) for line in lines]
+        return [ProjectedEvent(line if self._with_usage else _plain(line)) for line in lines]
 
     def last_chunk(self) -> JsonObject:
         """Return the last chunk with content, decoded."""
@@ -81,6 +105,11 @@ class VerbatimEvents:
         self.has_usage = self.has_usage or has_usage
         self._has_finish_reason = self._has_finish_reason or bool(_finish_reason(chunk))
         return True
+
+
+def _plain(data: bytes) -> bytes:
+    """Return data without the field that says that figures are yet to come."""
+    return data.replace(_NO_USAGE, b"")
 
 
 def _decode(line: bytes) -> JsonObject | None:

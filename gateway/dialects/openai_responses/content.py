@@ -58,7 +58,7 @@ class Content:
     def add_notice(self, string: bytes) -> None:
         """Add a message of the gateway itself, as a JSON string."""
         self._refuses = False
-        self._writer.events.append(self._writer.delta(self._open_text(Chunk), string))
+        self._writer.add_delta(self._open_text(Chunk), string)
         self.close()
 
     def begin_after(self, count: int) -> None:
@@ -118,7 +118,7 @@ class Content:
         if self._logprobs and isinstance(item, MessageItem):
             tail, self._logprobs = item.add_logprobs(self._logprobs), ()
         for string in strings_of(entry):
-            self._writer.events.append(self._writer.delta(item, string, tail))
+            self._writer.add_delta(item, string, tail)
             tail = b""
 
     def _add_call(self, entry: Entry) -> None:
@@ -149,7 +149,7 @@ class Content:
         if isinstance(event, SignedReasoning):
             if event.content:
                 item = self._open_text(Reasoning)
-                self._writer.events.append(self._writer.delta(item, orjson.dumps(event.content)))
+                self._writer.add_delta(item, orjson.dumps(event.content))
             self._add_sealed(seal({"format": event.format, "signature": event.signature}))
         elif isinstance(event, Part):
             self._add_part(event)
@@ -183,7 +183,7 @@ class Content:
                 self._add_image(part)
             case "image" | "audio" | "file" if isinstance(fields.get("url"), str):
                 item = self._open_text(Chunk)
-                self._writer.events.append(self._writer.delta(item, orjson.dumps(f"![{part.kind}]({fields['url']})")))
+                self._writer.add_delta(item, orjson.dumps(f"![{part.kind}]({fields['url']})"))
 
     def _annotate(self, citation: Mapping[str, JsonValue]) -> None:
         annotation = annotation_of(citation)

@@ -14,6 +14,9 @@ from gateway.dialects.openai_responses.tools import INPUT
 from gateway.dialects.openai_responses.writer import EventWriter
 from gateway.upstreams.formats.sealed_reasoning import seal_call
 
+TEXT_DELTA: Final = b"response.output_text.delta"
+"""Name of the event of a piece of the answer's text, the most common one."""
+
 ItemStatus = Literal["completed", "incomplete"]
 
 
@@ -45,8 +48,8 @@ class TextItem:
 class MessageItem(TextItem):
     """A message of the assistant, with one text."""
 
-    delta_name = b"response.output_text.delta"
-    delta_head = b'{"type":"response.output_text.delta","sequence_number":'
+    delta_name = TEXT_DELTA
+    delta_head = b'{"type":"%b","sequence_number":' % TEXT_DELTA
     delta_tail = b',"logprobs":[]}'
 
     def __init__(self, item_id: str, index: int, writer: EventWriter) -> None:

@@ -12,9 +12,10 @@ import orjson
 
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.dialects.ends import INTERRUPTED_TEXT, is_cut
-from gateway.dialects.entries import CONTENT
+from gateway.dialects.entries import CONTENT, TEXT_AT
 from gateway.dialects.openai_responses.content import Content
 from gateway.dialects.openai_responses.errors import CUT_OFF, error_of
+from gateway.dialects.openai_responses.output_items import TEXT_DELTA, TextItem
 from gateway.dialects.openai_responses.response_object import ResponseObject, Status
 from gateway.dialects.openai_responses.tool_names import tool_names
 from gateway.dialects.openai_responses.unfinished import close_open_items, item_of
@@ -24,7 +25,6 @@ from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code
 from gateway.protocol.events import (
-    TEXT_PREFIX,
     Accepted,
     Complete,
     Error,
@@ -37,8 +37,6 @@ from gateway.protocol.events import (
 )
 from gateway.upstreams.formats.json_values import objects_of
 
-_TEXT_STARTS: Final = {kind: len(prefix) for kind, prefix in TEXT_PREFIX.items()}
-
 _INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Reasons for which a response is incomplete, by our finish reason."""
 
@@ -47,6 +45,8 @@ _INCOMPLETE_FAILURES: Final = {Code.OUTPUT_LIMIT: "max_output_tokens", Code.CONT
 
 class OpenAIResponsesProjection:
     """Turns a log into events; see `Projection`. `sequence_number` is the same in every replay."""
+
+    text_name = TEXT_DELTA
 
     def __init__(self, start: DialectStart, identity: ResponseIdentity) -> None:
         self.is_cut = False
@@ -64,18 +64,28 @@ class OpenAIResponsesProjection:
 
     def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """See `Projection.project`."""
-        content = self._content
-        if entry.kind is content.plain_kind and not entry.ends and entry.verbatim is None and content.text is not None:
-            # Text that goes on, by far the most common case: nothing is decoded or encoded.
-            return (self._writer.delta(content.text, entry.data[_TEXT_STARTS[entry.kind] : -1]),)
-        verbatim = self._verbatim
-        if verbatim is not None and entry.verbatim and not self._attempt_begins:
-            event = verbatim.text_delta(entry.verbatim)
-            if event is not None:
-                return (event,)
+        if (item := self._continued(entry)) is not None:
+            return (ProjectedEvent(self._writer.delta(item, entry.data[len(entry.head) - 1 : -1]), item.delta_name),)
+        if line := self.project_text(entry):
+            return (ProjectedEvent(line, TEXT_DELTA),)
         if not self.is_cut:
             self._project(entry)
         return self._writer.take()
+
+    def project_text(self, entry: Entry) -> bytes:
+        """See `TextProjection.project_text`. This runs for each chunk; nothing is decoded or encoded."""
+        verbatim = self._verbatim
+        if verbatim is not None and not self._attempt_begins:
+            return verbatim.text_delta(entry.verbatim or b"")
+        item = self._continued(entry)
+        return (
+            b"" if item is None or item.delta_name != TEXT_DELTA else self._writer.delta(item, entry.data[TEXT_AT:-1])
+        )
+
+    def _continued(self, entry: Entry) -> TextItem | None:
+        """Return the item that an entry is one more piece of text of; None if it is anything else."""
+        content = self._content
+        return content.text if entry.kind is content.plain_kind and not entry.ends and entry.verbatim is None else None
 
     def response(self) -> JsonObject:
         """Return the response object as it stands, with all items, also those that a provider's end does not repeat."""

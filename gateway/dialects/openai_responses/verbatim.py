@@ -12,6 +12,7 @@ import orjson
 
 from gateway.dialects.base import ProjectedEvent
 from gateway.dialects.json_data import decode_encodable
+from gateway.dialects.openai_responses.output_items import TEXT_DELTA
 from gateway.dialects.openai_responses.response_object import ResponseObject
 from gateway.dialects.openai_responses.writer import EventWriter
 
@@ -22,8 +23,7 @@ ENDS: Final = frozenset({b"response.completed", b"response.incomplete", b"respon
 _ADDED: Final = b"response.output_item.added"
 _DONE: Final = b"response.output_item.done"
 
-_DELTA: Final = b"response.output_text.delta"
-_DELTA_HEAD: Final = b'{"type":"response.output_text.delta","sequence_number":'
+_DELTA_HEAD: Final = b'{"type":"%b","sequence_number":' % TEXT_DELTA
 """How OpenAI begins the event of a piece of text."""
 
 _TYPE: Final = re.compile(rb'\{\s*"type"\s*:\s*"(response\.[a-z_.]+|error)"')
@@ -64,22 +64,20 @@ class VerbatimEvents:
             if line:
                 self._add(line)
 
-    def text_delta(self, line: bytes) -> ProjectedEvent | None:
-        """Return the event of a piece of text, the most common one; None if this is another, or written differently."""
-        if not line.startswith(_DELTA_HEAD) or b"\n" in line:
-            return None
-        writer = self._writer
+    def text_delta(self, line: bytes) -> bytes:
+        """Return the event of a piece of text, the most common one; b"" if this is another, or written differently."""
+        if b"\n" in line:
+            return b""
+        writer, numbered = self._writer, line
         head = b"%b%d," % (_DELTA_HEAD, writer.number)
-        if line.startswith(head):
-            numbered = line
-        else:
-            number, comma, rest = line[len(_DELTA_HEAD) :].partition(b",")
-            if not (comma and number.isdigit()):
-                return None
+        if not line.startswith(head):
+            number, comma, rest = line.removeprefix(_DELTA_HEAD).partition(b",")
+            if not (comma and number.isdigit() and line.startswith(_DELTA_HEAD)):
+                return b""
             numbered = head + rest
         writer.number += 1
         self.open.append(line)
-        return ProjectedEvent(numbered, _DELTA)
+        return numbered
 
     def _add(self, line: bytes) -> None:
         match = _TYPE.match(line)

@@ -44,8 +44,8 @@ class EventWriter:
         self.events.append(ProjectedEvent(b'{"type":"%b","sequence_number":%d,%b' % (name, self.number, rest), name))
         self.number += 1
 
-    def delta(self, item: TextDelta, string: bytes, tail: bytes = b"") -> ProjectedEvent:
-        """Return the event of a piece of a text, given as a JSON string, and add the piece to its item.
+    def delta(self, item: TextDelta, string: bytes, tail: bytes = b"") -> bytes:
+        """Return the data of the event of a piece of a text, given as a JSON string, and add the piece to its item.
 
         `tail` replaces the end of the event.
         """
@@ -53,7 +53,11 @@ class EventWriter:
         self.number = number + 1
         item.pieces.append(string)
         head, middle, tail = item.delta_head, item.delta_middle, tail or item.delta_tail
-        return ProjectedEvent(b"%b%d%b%b%b" % (head, number, middle, string, tail), item.delta_name)
+        return b"%b%d%b%b%b" % (head, number, middle, string, tail)
+
+    def add_delta(self, item: TextDelta, string: bytes, tail: bytes = b"") -> None:
+        """Add the event of a piece of a text; see `delta`."""
+        self.events.append(ProjectedEvent(self.delta(item, string, tail), item.delta_name))
 
     def add_response(self, kind: str, response: bytes) -> None:
         """Add an event about the whole response."""

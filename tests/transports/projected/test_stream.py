@@ -6,19 +6,25 @@ from collections.abc import Sequence
 import orjson
 import pytest
 from aiohttp import ClientPayloadError
+from hypothesis import given, settings
 
-from gateway.dialects.base import ProjectedEvent
+from gateway.dialects.base import ProjectedEvent, ResponseIdentity
 from gateway.generation.event_log import Entry, EventLog
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, TextBatch, Usage
+from tests.gateway.dialects.generated import Answer, Style, answers, encode, styles
+from tests.gateway.dialects.pairs import NAMES, project, start_of
+from tests.gateway.dialects.recording import GENERATION_ID, record
 from tests.gateway.dialects.tables import MODEL_APIS
+from tests.gateway.upstreams.transcripts.case import FORMATS, Api
 from tests.served.clients import protocols
 from tests.served.gateway import Served
 from tests.served.viewers import until
-from transports.projected.stream import NumberedFraming, event_frame
+from transports.projected.stream import NumberedFraming, ProjectedFraming, event_frame
 
 __all__ = ["protocols"]
 
+IDENTITY = ResponseIdentity(GENERATION_ID, "m", 1_700_000_000)
 ARRAY = "/v1beta/models/m:streamGenerateContent"
 BODY = {"contents": [{"parts": [{"text": "Hello"}]}]}
 
@@ -26,6 +32,19 @@ BODY = {"contents": [{"parts": [{"text": "Hello"}]}]}
 def test_an_event_has_its_name_only_where_the_api_has_one() -> None:
     assert event_frame(ProjectedEvent(b'{"a":1}')) == b'data: {"a":1}\n\n'
     assert event_frame(ProjectedEvent(b'{"type":"ping"}', b"ping")) == b'event: ping\ndata: {"type":"ping"}\n\n'
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("api", FORMATS)
+@settings(max_examples=15)
+@given(answer=answers, style=styles)
+def test_the_short_way_of_text_brings_the_same_frames(name: str, api: Api, answer: Answer, style: Style) -> None:
+    start, dialect = start_of(name), MODEL_APIS[name]
+    entries = asyncio.run(record(FORMATS[api](), encode(api, answer, style), start))
+    framing = ProjectedFraming(dialect, dialect.projection(start, IDENTITY))
+    assert b"".join(framing.frame("g", entry) for entry in entries) == b"".join(
+        map(event_frame, project(name, start, entries)[0])
+    )
 
 
 async def test_items_of_an_array_come_as_they_are_written(served: Served) -> None:

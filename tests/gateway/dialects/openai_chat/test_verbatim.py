@@ -1,7 +1,11 @@
 """EventWriter that the provider itself sent."""
 
+from typing import Final
+
 import orjson
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from gateway.dialects.openai_chat.verbatim import VerbatimEvents
 from gateway.generation.event_log import Entry, EventLog
@@ -42,6 +46,47 @@ def test_figures_that_the_client_did_not_ask_for_are_left_out() -> None:
 def test_a_text_that_looks_like_the_field_stays() -> None:
     line = orjson.dumps(provider_chunk({"content": ',"usage":null'}))
     assert passed(Verbatim(line), Chunk(',"usage":null'), usage=False) == [line]
+
+
+LINES: Final = [
+    b'{"id":"c","choices":[{"index":0,"delta":{"content":%b}}]}',
+    b'{"id": "c", "choices": [{"index": 0, "delta": {"content": %b}}], "usage": null}',
+    b'{"usage":null,"choices":[{"delta":{"content":%b}}],"usage":null}',
+    b'{"id":"c","model":"a:","choices":[{"delta":{"content":%b}}]}',
+    b'{"id":"c","choices":[{"delta":{"content":%b},"finish_reason":"stop"}]}',
+    b'{"id":"c","choices":[{"delta":{"content":%b},"error":{"message":"secret"}}]}',
+    b'{"id":"c","choices":[{"delta":{"content":%b}}],"usage":{"prompt_tokens":1}}',
+    b'{"error":0,"choices":[{"delta":{"content":%b}}]}',
+    b'{"choices":[{"delta":{%b:"content"}}]}',
+    b'{"a":%b,"choices":[{"delta":{"content":"a"}}]}',
+]
+STRINGS: Final = [
+    *("a", "b", ",", ":", "error", "usage", "content", "\n", "", "index"),
+    '"error"',
+    ',"usage":null',
+    '"usage',
+]
+
+
+SENT: Final = st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from(STRINGS), st.booleans()), max_size=8)
+
+
+@given(SENT, st.booleans())
+@example([(LINES[3], ",", False), (LINES[3], "x", False)], False)
+@example([(LINES[8], "a", False), (LINES[8], "error", False), (LINES[8], "usage", False)], False)
+def test_the_short_way_of_text_passes_on_the_same(
+    sent: list[tuple[bytes, str, bool]],
+    usage: bool,
+) -> None:
+    short, reference = VerbatimEvents(usage=usage), VerbatimEvents(usage=usage)
+    for line, text, twice in sent:
+        data = b"\n".join([line % orjson.dumps(text)] * (1 + twice))
+        (entry,) = entries(Verbatim(data), Chunk(text))
+        expected = [event.data for event in reference.pass_on(entry)]
+        lines = short.plain_text(data, orjson.dumps(text))
+        assert (lines.split(b"\n") if lines else [event.data for event in short.pass_on(entry)]) == expected
+        assert short.last_chunk() == reference.last_chunk()
+        assert (short.has_usage, short.has_finish_reason) == (reference.has_usage, reference.has_finish_reason)
 
 
 @pytest.mark.parametrize(
