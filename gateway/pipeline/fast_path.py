@@ -1,25 +1,31 @@
-"""The fast path of a token: one read of the provider's socket becomes one event of the log, in one function.
+"""The fast path of a token: one read of the provider's socket becomes one entry of the log, in one function.
 
-It serves the common case. The provider sends one event at a time, each in one chunk of the chunked transfer coding (RFC
-9112, 7.1), and all of them alike but for a text, and for a number that counts them (`TextTemplate`). On the usual path,
-aiohttp parses the chunk, the response splits lines and matches the template, the call and its watchdog record the
-content, the generation counts it, and the log encodes it again: some 30 functions. What makes them dear is less what
-they compute than that the processor's caches have forgotten them since the last token.
+It serves the common case. The provider sends each event in one chunk of the chunked transfer coding (RFC 9112, 7.1),
+and all of them alike but for a text, and for a number that counts them (`TextTemplate`). On the usual path, aiohttp
+parses the chunk, the response splits lines and matches the template, the call and its watchdog record the content, the
+generation counts it, and the log encodes it again: some 30 functions. What makes them dear is less what they compute
+than that the processor's caches have forgotten them since the last token.
+
+Most reads are one chunk. When the gateway is busy, several come in one read: they become one entry, as they do on the
+usual path.
 
 `read` either takes a read as a whole, or changes nothing and returns False, and the usual path takes it. This is sound:
 
 - The response says, after a read on the usual path (`learn`), that aiohttp's parser stands between two chunks, the
   decoder between two events, and the reader of the wire format between two characters, and how an event with a text
   looks. None of them sees a read that is taken here, which would leave each of them where it stands.
-- A read is taken if it is one chunk by its own framing, its event begins and ends as learned, and there is one JSON
-  string between. The usual path would find the same text in it (`TextTemplate`). Where events are numbered, it is taken
-  if its number is one more than that of the last event: so all its bytes but the text are known. The usual path ignores
-  numbers, and need not know which ones were taken here; when it has read an event, `learn` says which number is next.
+- A read is taken if it is whole chunks by their own framing, each event begins and ends as learned, and there is one
+  JSON string between. The usual path would find the same texts in it (`TextTemplate`). Where events are numbered, each
+  must have one more than the last one: so all bytes but the texts are known. The usual path ignores numbers, and need
+  not know which ones were taken here; when it has read an event, `learn` says which number is next.
 - What may change between two reads is checked for each: the state and the lease of the generation, whether its log is
   open, its size, its budget. What only the usual path changes (the end mark, the race, the time limits that hold) is
   checked in `learn`. A call that has ended reads no more.
 """
 
+from array import array
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 import orjson
@@ -32,12 +38,18 @@ from gateway.pipeline.budget_meter import BudgetMeter
 from gateway.pipeline.upstream_call import UpstreamCall
 from gateway.protocol.events import TEXT_PREFIX, Chunk, Text
 from gateway.telemetry.metrics.chunk_times import ChunkTimes
-from gateway.upstreams.text_template import ChunkLayout
+from gateway.upstreams.text_template import MAX_BATCH_CHARS, ChunkLayout
 
 _QUOTE: Final = ord('"')
 _EVENT_END: Final = b"\n\n\r\n"
 _TWO_DIGITS: Final = len("ff\r\n\r\n")
 """Framing of a chunk of 16 to 255 bytes; its size is hexadecimal."""
+
+_ALLOWED_BYTES: Final = 1024
+"""Size of an event that any `max_event_bytes` allows: events that come together are checked on the usual path."""
+
+_NO_ENDS: Final[Sequence[int]] = ()
+"""Those of a single event."""
 
 
 class TextFastPath:
@@ -89,25 +101,31 @@ class TextFastPath:
         now = self._now()
         # Only the digits of its own size can stand before a chunk: with another number of them, `size` is wrong.
         size = len(data) - _TWO_DIGITS
-        if size > 0xFF:
+        is_one = size <= 0xFF
+        if not is_one:
             size -= 1
-            if not 0xFF < size <= 0xFFF:
-                return False
-        number = self._number
+            is_one = 0xFF < size <= 0xFFF
+        number, count, ends = self._number, 1, _NO_ENDS
         if number is None:
             head, tail = self._head % size, self._tail
         elif self._number_in_head:
             head, tail = self._head % (size, number), self._tail
         else:
             head, tail = self._head % size, self._tail % number
-        if not (data.startswith(head) and data.endswith(tail)):
-            return False
-        string = data[len(head) : -len(tail)]
-        if len(string) < 3 or string[0] != _QUOTE or string[-1] != _QUOTE:
-            return False
-        try:
-            text = orjson.loads(string)
-        except orjson.JSONDecodeError:
+        if is_one and data.startswith(head) and data.endswith(tail):
+            string = data[len(head) : -len(tail)]
+            # What follows the line of the size is the chunk and its line end.
+            verbatim = data[len(data) - size - 2 + self._data_at : -len(_EVENT_END)] if self._verbatim else None
+            if len(string) < 3 or string[0] != _QUOTE or string[-1] != _QUOTE:
+                return False
+            try:
+                text = orjson.loads(string)
+            except orjson.JSONDecodeError:
+                return False
+        elif (joined := self._join(data)) is not None:
+            string, text, ends, verbatim = joined
+            count = len(ends)
+        else:
             return False
         if b"\\" in string:
             string = orjson.dumps(text)
@@ -115,8 +133,6 @@ class TextFastPath:
         else:
             # Without an escape sequence it is written as we would write it.
             length = len(string) - 2
-        # What follows the line of the size is the chunk and its line end.
-        verbatim = data[len(data) - size - 2 + self._data_at : -len(_EVENT_END)] if self._verbatim else None
         log, counter, generation, attempt, kind = self._log, self._counter, self._generation, self._attempt, self._kind
         grown = counter.size + length
         if (
@@ -134,17 +150,18 @@ class TextFastPath:
             # Nothing was changed up to here, and all is done from here on.
             counter.verbatim_bytes = held
         if number is not None:
-            self._number = number + 1
+            self._number = number + count
         self._watchdog.last_content = now
         counter.size = grown
         counter.text_bytes += length
         attempt.text_bytes += length
         if kind is Chunk:
-            counter.chunks += 1
+            counter.chunks += count
             counter.chars += len(text)
-        seq = log.last = log.last + 1
+        first = log.last + 1
+        last = log.last = log.last + count
         entries = log.entries
-        entries.append(new_entry((seq, seq, kind, b"%b%b}" % (TEXT_PREFIX[kind], string), (), None, verbatim)))
+        entries.append(new_entry((first, last, kind, b"%b%b}" % (TEXT_PREFIX[kind], string), ends, None, verbatim)))
         if len(entries) > log.max_entries:
             log.shorten()
         reader = log.sole_reader
@@ -158,3 +175,42 @@ class TextFastPath:
             if now >= times.due:
                 times.flush_at(now)
         return True
+
+    def _join(self, data: bytes) -> tuple[bytes, str, Sequence[int], bytes | None] | None:
+        """Return what a read of several chunks holds: the JSON of its text, the text, where each piece ends, its data.
+
+        None: the usual path must take it. It would read the same texts as one batch.
+        """
+        *chunks, rest = data.split(_EVENT_END)
+        if rest or len(chunks) < 2 or len(data) > MAX_BATCH_CHARS:
+            return None
+        strings, texts, lines = list[bytes](), list[str](), list[bytes]()
+        for at, chunk in enumerate(chunks):
+            # The two line feeds of the event count for the CR LF behind the size.
+            size = len(chunk) - len("ff")
+            if size > 0xFF:
+                size -= 1
+                if not 0xFF < size < _ALLOWED_BYTES:
+                    return None
+            head, tail = self._around(size, at)
+            string = chunk[len(head) : -len(tail)]
+            if not (chunk.startswith(head) and chunk.endswith(tail)) or len(string) < 3:
+                return None
+            if string[0] != _QUOTE or string[-1] != _QUOTE:
+                return None
+            try:
+                texts.append(orjson.loads(string))
+            except orjson.JSONDecodeError:
+                return None
+            strings.append(string[1:-1])
+            lines.append(chunk[len(chunk) - size + 2 + self._data_at :])
+        ends = array("I", accumulate(map(len, texts)))
+        return b'"%b"' % b"".join(strings), "".join(texts), ends, b"\n".join(lines) if self._verbatim else None
+
+    def _around(self, size: int, at: int) -> tuple[bytes, bytes]:
+        """Return what stands in a chunk of some size around its text, for the event `at` events after the next one."""
+        head, tail = self._head, self._tail[: -len(_EVENT_END)]
+        if self._number is None:
+            return head % size, tail
+        number = self._number + at
+        return (head % (size, number), tail) if self._number_in_head else (head % size, tail % number)

@@ -315,6 +315,60 @@ async def test_a_number_that_is_spelled_otherwise(number: bytes) -> None:
     await run_both([view("sse"), *read_events(*events, odd, *events)], wire_format=OpenAIResponsesFormat())
 
 
+LONG: Final = ("x" * 300, "é\n" * 60, "y" * 200, "a\\b", "\U0001f642")
+"""Texts whose chunks have sizes of two and of three digits."""
+
+
+@pytest.mark.parametrize("framing", ["sse", "websocket", "chat"])
+@pytest.mark.parametrize("verbatim", [False, True])
+@pytest.mark.parametrize("count", [2, 3, 5])
+async def test_several_chunks_in_one_read_are_taken(framing: str, verbatim: bool, count: int) -> None:
+    begin = read_events(event("a"), event("b"))
+    several = read(*[b"".join(chunk(event(text)) for text in texts[:count]) for texts in (TEXTS + LONG, LONG, TEXTS)])
+    steps = [view(framing), *begin, *several, *read_events(event("c"), FINISH), *read(LAST)]
+    assert await run_both(steps, verbatim=verbatim) == 4
+
+
+@pytest.mark.parametrize("provider", range(len(NUMBERED_EVENTS)))
+@pytest.mark.parametrize("verbatim", [False, True])
+@pytest.mark.parametrize("first", [0, 7, 97])
+async def test_several_numbered_chunks_are_taken(provider: int, verbatim: bool, first: int) -> None:
+    chunks = [chunk(numbered(number, f"é{number}", provider)) for number in range(first, first + 9)]
+    reads = [chunks[0], chunks[1], b"".join(chunks[2:4]), chunks[4], b"".join(chunks[5:8]), chunks[8]]
+    steps = [view("sse"), *read(*reads, chunk(RESPONSE_END % (first + 9)), LAST)]
+    assert await run_both(steps, verbatim=verbatim, wire_format=OpenAIResponsesFormat()) == 4
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(event(""), FINISH, TOOL_CALL, raw(b'"\\ud83d"'), raw(b"null"), raw(b'"a","b"'), raw(b'"a'), raw(b'"a\n"')),
+        *(b": ping\n\n", b"data: [DONE]\n\n", event("z" * 4000), event("a") + event("b")),
+    ],
+)
+@pytest.mark.parametrize("at", [0, 1, 2])
+async def test_several_chunks_with_another_event_among_them(odd: bytes, at: int) -> None:
+    texts = [event(text) for text in TEXTS]
+    several = [chunk(data) for data in texts]
+    several.insert(at, chunk(odd))
+    reads = read(b"".join(several))
+    await run_both([view("sse"), *read_events(*texts), *reads, *read_events(*texts), *reads, *read_events(*texts)])
+
+
+@pytest.mark.parametrize("wrong", [b"%x\r\n%b\n", b"0%x\r\n%b\r\n", b"%x;a\r\n%b\r\n", b"1%x\r\n%b\r\n"])
+async def test_several_chunks_that_are_framed_otherwise(wrong: bytes) -> None:
+    texts = [event(text) for text in TEXTS]
+    reads = read(b"".join([chunk(texts[0]), wrong % (len(texts[1]), texts[1]), chunk(texts[2])]))
+    await run_both([view("sse"), *read_events(*texts), *reads, *read_events(*texts)])
+
+
+@pytest.mark.parametrize("limit", [40, 60, 63, 64, 66, 70])
+async def test_several_chunks_end_at_the_size_limit(limit: int) -> None:
+    reads = read(*[b"".join(chunk(event(text)) for text in TEXTS)] * 4)
+    await run_both([view("sse"), *read_events(*map(event, TEXTS)), *reads], output_limit=limit)
+    await run_both([view("chat"), *read_events(*map(event, TEXTS)), *reads], output_limit=limit, verbatim=True)
+
+
 async def test_reasoning_is_taken_and_the_text_after_it() -> None:
     thoughts = [event("hm", "reasoning_content")] * 6
     assert await run_both([view("sse"), *read_events(*thoughts, *[event("so")] * 6)]) == 8
