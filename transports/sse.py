@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from gateway.api.coalescing import PARAMETER, coalesce_parameter, parse_milliseconds
-from gateway.api.context import principal
+from gateway.api.context import principal, principal_of
 from gateway.api.generations import start_generation
 from gateway.api.requests import (
     STREAM_PATH,
@@ -139,7 +139,7 @@ class EventStreamEndpoints:
         generation = await start_generation(self._services, request, start, transport=self.transport)
         if (ticket := ticket_from_url(request.scope)) is not None:
             await self._services.authenticator.record_start(ticket, generation.id)
-        allowance = self._services.hub.allowance(principal(request))
+        allowance = self._services.hub.allowance(principal_of(request.scope))
         headers = start_headers(request, generation, allowance)
         return self._stream(request, generation, 0, headers, coalesce_ms=coalesce_ms)
 

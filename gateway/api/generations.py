@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gateway.api.context import ORIGIN, headers_of, principal
+from gateway.api.context import ORIGIN, headers_of, principal, principal_of
 from gateway.api.interrupts import counted_interrupt
 from gateway.api.requests import idempotency_key, read_json, request_id
 from gateway.api.responses import id_headers, json_response, start_headers
@@ -135,7 +135,7 @@ async def start_generation(
         return await services.generations.start(
             start_request,
             request_id=request_id(request),
-            principal=principal(request),
+            principal=principal_of(request.scope),
             source=start_source(request, transport),
             idempotency_key=idempotency_key(headers_of(request.scope)),
             verbatim=verbatim,

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, get_args
 import orjson
 from starlette.requests import HTTPConnection, Request
 
-from gateway.api.context import headers_of, principal
+from gateway.api.context import headers_of, principal_of
 from gateway.api.services import Services
 from gateway.pipeline.hub import new_id
 from gateway.protocol.commands import JsonObject, OnDisconnect
@@ -137,7 +137,7 @@ async def read_json(
     if empty is not None and headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return empty
     check_body_headers(request, limit, content_types)
-    owner, body = principal(request), bytearray()
+    owner, body = principal_of(request.scope), bytearray()
     reservation = services.hub.prompts.reserve(owner.id, owner.address)
     try:
         is_complete = False

@@ -34,6 +34,9 @@ _WITHOUT_EFFECT: Final = frozenset(
 )
 """Fields without an effect on the answer's content, or that other fields have replaced (`functions`)."""
 
+_MAY_BE_REFUSED: Final = frozenset({"n", "audio", "modalities", "stream_options"})
+"""Fields that `_check` looks at, besides `stream`: most requests have none of them."""
+
 _DEFAULTS: Final[Mapping[str, JsonValue]] = {
     "logit_bias": {},
     "logprobs": False,
@@ -95,6 +98,8 @@ def _check(body: JsonObject) -> None:
     Raises:
         Refused: naming the field.
     """
+    if body.keys().isdisjoint(_MAY_BE_REFUSED) and isinstance(body.get("stream", False), bool):
+        return
     modalities = body.get("modalities")
     problems = {
         "n": None if body.get("n", 1) == 1 else "must be 1: a response has one choice; send several requests",

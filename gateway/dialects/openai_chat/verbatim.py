@@ -81,6 +81,8 @@ class VerbatimEvents:
 
     def _inspect(self, data: bytes, *, has_content: bool) -> Sequence[ProjectedEvent]:
         """Return the chunks of some lines, each of which is decoded."""
+        if not data:
+            return ()
         lines = [line for line in data.split(b"\n") if self._passes(_decode(line))]
         if has_content and lines:
             self._last = lines[-1]
