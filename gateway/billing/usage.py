@@ -38,7 +38,9 @@ class PromptSize:
     def of(cls, messages: Iterable[Message]) -> Self:
         """Measure messages."""
         media: list[Media] = []
-        tokens = sum(TOKENS_PER_MESSAGE + _text_tokens(message, media) for message in messages)
+        tokens = 0
+        for message in messages:
+            tokens += TOKENS_PER_MESSAGE + _text_tokens(message, media)
         return cls(tokens, tuple(media))
 
     def __add__(self, other: "PromptSize") -> "PromptSize":
@@ -46,7 +48,7 @@ class PromptSize:
 
     def tokens(self, model: str) -> int:
         """Estimate the tokens for a model, which decides how images, documents and audio count."""
-        return self.text_tokens + sum(item.tokens(model) for item in self.media)
+        return self.text_tokens + (sum(item.tokens(model) for item in self.media) if self.media else 0)
 
 
 def estimate_input(messages: Iterable[Message], model: str = "") -> int:

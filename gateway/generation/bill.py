@@ -28,6 +28,8 @@ class Bill(NamedTuple):
 
 def bill_of(attempts: Sequence[Attempt]) -> Bill:
     """Return the bill of attempts as they are now."""
+    if len(attempts) == 1:
+        return _bill_of_one(*attempts)
     usages, costs = list[Usage | None](), list[float | None]()
     accepted, known, charges = list[Usage](), list[float](), list[float]()
     for attempt in attempts:
@@ -42,6 +44,19 @@ def bill_of(attempts: Sequence[Attempt]) -> Bill:
         charges.append(attempt.charge_for(None) if cost is None else cost)
     total = round(sum(known), COST_DIGITS) if len(known) == len(costs) else None
     return Bill(sum_usage(accepted), total, sum(charges), usages, costs)
+
+
+def _bill_of_one(attempt: Attempt) -> Bill:
+    """Return the bill of most generations: nothing is summed."""
+    used = attempt.used()
+    cost = attempt.cost_of(used)
+    return Bill(
+        sum_usage(()) if used is None else used,
+        None if cost is None else round(cost, COST_DIGITS),
+        attempt.charge_for(None) if cost is None else cost,
+        (used,),
+        (cost,),
+    )
 
 
 def output_tokens(

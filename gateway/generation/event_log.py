@@ -106,7 +106,7 @@ class EventLog:
         event, ends = (added.text, added.ends) if type(added) is TextBatch else (added, ())
         data, kind = encode(event), type(event)
         first = self.last + 1
-        self.last += len(ends) or 1
+        self.last += len(ends) if ends else 1
         is_content = kind is Chunk or kind is Reasoning or kind is Part or (kind is ToolCall and is_delta(event))
         self.entries.append(new_entry((first, self.last, kind, data, ends, None if is_content else event, verbatim)))
         if kind in TERMINAL:

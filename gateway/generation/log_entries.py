@@ -142,14 +142,14 @@ def _join(entries: Sequence[Entry], *, with_ends: bool) -> Entry:
     if len(entries) == 1:
         return entries[0]
     # JSON strings are joined as bytes: escape sequences never reach over the end of a string (RFC 8259, 7).
-    head = entries[0].head
+    head = TEXT_HEADS.get(entries[0].kind) or entries[0].head
     begin = len(head)
     firsts, lasts, kinds, encoded, ends_of, _, lines = zip(*entries, strict=True)
     texts = [data[begin:-2] for data in encoded]
     text = b"".join(texts)
     ends = _ends(ends_of, texts, text) if with_ends else ()
     verbatim = None if lines.count(None) == len(lines) else b"\n".join(map(_verbatim_lines, entries))
-    return Entry(firsts[0], lasts[-1], kinds[0], b'%b%b"}' % (head, text), ends, None, verbatim)
+    return new_entry((firsts[0], lasts[-1], kinds[0], b'%b%b"}' % (head, text), ends, None, verbatim))
 
 
 def _verbatim_lines(entry: Entry) -> bytes:

@@ -140,7 +140,8 @@ class Pipeline:
         self._slots.release(self._slot_request, now)
         if self._is_surrendered:
             return
-        generation.on_closed(now)
+        if generation.state in _COMMANDED:
+            generation.on_closed(now)
         if generation.end is None:
             message = "The gateway is shutting down: start again on another gateway, or later."
             generation.on_failed(self._internal_failure or Failed(Code.SHUTTING_DOWN, message), now)

@@ -162,3 +162,23 @@ async def test_a_client_that_is_back_in_the_queue_stays_in_it() -> None:
         harness.start()
         await settle()
         assert back.state is State.QUEUED
+
+
+async def test_no_grace_period_begins_for_a_viewer_that_has_read_the_end() -> None:
+    async with one_target() as harness:
+        generation = await harness.streaming()
+        record = harness.hub.record(generation.id)
+        assert record is not None
+        harness.hub.add_viewer(generation.id)
+        pending: list[bool] = []
+
+        def read() -> None:
+            if generation.log.ended:
+                harness.hub.remove_viewer(generation.id)
+                pending.append(record.timer.is_pending)
+
+        generation.log.subscribe(read)
+        harness.upstream.last.finish()
+        await settle()
+        assert pending == [False]
+        assert generation.state is State.COMPLETE
