@@ -57,7 +57,7 @@ class CoarseTimers:
         slot = self._slots.get(tick)
         if slot is None:
             slot = self._slots[tick] = {}
-            # The context of whoever begins the slot is not that of the others.
+            # An empty context: that of the first timer is not that of the others.
             loop.call_at(tick * TICK_SECONDS, self._fire, loop, self._slots, tick, context=Context())
         return CoarseTimer(slot, callback)
 

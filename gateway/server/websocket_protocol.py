@@ -126,7 +126,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.tasks.add(task)
 
     def _is_accepted(self, request: HTTPScope, url: bytes) -> bool:
-        """Let the library judge a handshake, and return True if it is valid.
+        """Return True if the library finds a handshake valid.
 
         It waits for a request: it gets an empty one, and the headers of the handshake in `accept`.
         """
@@ -311,7 +311,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.start_keepalive()
 
     def _open_library(self) -> None:
-        """Let the library read frames, as after its own handshake."""
+        """Prepare the library to read frames, as after its own handshake."""
         self.conn.state = OPEN
         self.conn.parser.close()
         self.conn.parser = Protocol.parse(self.conn)
