@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import cast
 
 import aiohttp
-from anyio import move_on_after
 
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.event_stream import ErrorData, EventStreamDecoder, EventTooLongError
@@ -118,8 +117,9 @@ class StreamedResponse:
             if self._reader.done and not self._body.at_eof():
                 # With the end of the body the connection can serve another request. That saves a handshake, which is
                 # not worth a long wait.
-                with move_on_after(DRAIN_SECONDS), suppress(aiohttp.ClientError):
-                    await self._body.wait_eof()
+                with suppress(aiohttp.ClientError, TimeoutError):
+                    async with asyncio.timeout(DRAIN_SECONDS):
+                        await self._body.wait_eof()
         finally:
             await self._connection.abort()
 
