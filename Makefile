@@ -59,8 +59,9 @@ check: lint types unit clients-quick ## check style, import directions and types
 test: $(VENV)/test programs $(TEST_CLIENTS) ## run all tests, with a real browser, proxies and processes
 	$(BIN)/python -m pytest $(TEST_WORKERS)
 
-unit: $(VENV)/test ## run the unit tests: all but tests/integration (WORKERS=1 for one process)
-	$(BIN)/python -m pytest --quiet --ignore=tests/integration --numprocesses=$(WORKERS) $(BY_FILE)
+unit: $(VENV)/test ## run the unit tests, all but tests/integration, with fewer generated examples (WORKERS=1: one process)
+	$(BIN)/python -m pytest --quiet --ignore=tests/integration --numprocesses=$(WORKERS) $(BY_FILE) \
+		--hypothesis-profile=quick
 
 lint: $(VENV)/lint ## check style, and the directions of imports
 	$(BIN)/ruff check .

@@ -184,7 +184,9 @@ def test_error_ends_the_stream(api: FormatClient, after: int, calls: int) -> Non
 @each_format
 @pytest.mark.parametrize(("calls", "after", "reasoning"), [(0, 0, 0), (0, 0, 30), (0, 4, 0), (2, 0, 0), (2, 4, 0)])
 def test_oversized_line_is_one_more_delta_of_text(api: FormatClient, calls: int, after: int, reasoning: int) -> None:
-    case = make_case(api, SimulatorSettings(fault="hugeline", after=after, tool_calls=calls, reasoning=reasoning))
+    # A short text: each delta after the large one copies that in the parser of the test.
+    faulty = SimulatorSettings(fault="hugeline", after=after, tool_calls=calls, reasoning=reasoning, length=80)
+    case = make_case(api, faulty)
     assert max(len(line) for step in case.steps() for line in step.data.splitlines()) > 4 * 1024 * 1024
     parsed = case.parse_stream()
     assert parsed.text.count("x" * 4 * 1024 * 1024) == 1
