@@ -144,8 +144,11 @@ class Generations:
             if generation is None or generation.id != admission.generation_id:
                 # Refused, or found to be sent again.
                 replica.admission.undo(admission)
-        with self.client_may_leave(generation.id):
+        try:
             await replica.add(generation)
+        except asyncio.CancelledError:
+            self._on_client_left(generation.id)
+            raise
         return generation
 
     @contextmanager
@@ -157,10 +160,13 @@ class Generations:
         try:
             yield
         except asyncio.CancelledError:
-            if self.hub.record(generation_id) is not None:
-                self.hub.add_viewer(generation_id)
-                self.hub.remove_viewer(generation_id)
+            self._on_client_left(generation_id)
             raise
+
+    def _on_client_left(self, generation_id: str) -> None:
+        if self.hub.record(generation_id) is not None:
+            self.hub.add_viewer(generation_id)
+            self.hub.remove_viewer(generation_id)
 
     async def admit_call(self, principal: Principal) -> BudgetCharge:
         """Count a call that is no generation, under limits that all replicas share; see `Hub.admit_call`.

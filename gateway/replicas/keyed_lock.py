@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
-from typing import Generic, TypeVar
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Final, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
+
+_NO_LOCK: Final = nullcontext()
 
 
 class KeyedLock(Generic[K]):
@@ -18,12 +20,12 @@ class KeyedLock(Generic[K]):
     def __len__(self) -> int:
         return len(self._locks)
 
-    @asynccontextmanager
-    async def hold(self, key: K | None) -> AsyncIterator[None]:
+    def hold(self, key: K | None) -> AbstractAsyncContextManager[None]:
         """Hold the lock of a key; None has no lock."""
-        if key is None:
-            yield
-            return
+        return _NO_LOCK if key is None else self._hold(key)
+
+    @asynccontextmanager
+    async def _hold(self, key: K) -> AsyncIterator[None]:
         lock, users = self._locks.get(key, (asyncio.Lock(), 0))
         self._locks[key] = (lock, users + 1)
         try:

@@ -94,11 +94,13 @@ def _encode(entry: Entry) -> bytes:
     if head is not None and data.startswith(head) and data.endswith(_TEXT_TAIL):
         tag |= _BARE_TEXT
         data = data[len(head) : -len(_TEXT_TAIL)]
-    try:
-        packed = bytes(_lengths(ends))
-    except ValueError:
-        tag |= _LONG_LENGTHS
-        packed = array("I", _lengths(ends)).tobytes()
+    packed = b""
+    if ends:
+        try:
+            packed = bytes(_lengths(ends))
+        except ValueError:
+            tag |= _LONG_LENGTHS
+            packed = array("I", _lengths(ends)).tobytes()
     sizes = (last - first, len(ends), len(data))
     if verbatim is None and max(sizes) <= _SHORT_MAX:
         return b"".join((_SHORT.pack(tag, first, *sizes), packed, data))

@@ -101,6 +101,10 @@ class SharedAdmission:
         generation_id, former = self._hub.new_id("g"), ""
         sizes = self._hub.rate_limits.sizes(principal.limits)
         digest = b"" if sent is None or claim is not None or not self._hub.recognizes_resends else sent.digest
+        if claim is None and not digest and sizes == NO_SIZES:
+            attempt = StartAttempt(principal.id, generation_id, sizes)
+            await self._claim_slot(attempt, principal)
+            return self._admission(attempt, principal, is_local=False)
         is_new = False
         while True:
             attempt = StartAttempt(
@@ -126,6 +130,16 @@ class SharedAdmission:
             else:
                 return known
         return self._admission(attempt, principal, is_local=False)
+
+    async def _claim_slot(self, attempt: StartAttempt, principal: Principal) -> None:
+        """Claim a slot, or a place in the queue, for a start of which nothing is counted."""
+        is_claimed = False
+        try:
+            await self.slots.claim(attempt.generation_id, principal.id, principal.limits.max_concurrent, may_wait=True)
+            is_claimed = True
+        finally:
+            if not is_claimed:
+                self.slots.forget(attempt.generation_id)
 
     async def _decide(self, principal: Principal, attempt: StartAttempt) -> StartDecision:
         """Claim a free slot and count the start at the same time: they are on different nodes of a cluster.
@@ -161,9 +175,6 @@ class SharedAdmission:
         Both end before a failure is raised: what the other one has granted is known then, and given back.
         """
         claim = self.slots.claim(attempt.generation_id, attempt.principal, max_concurrent, may_wait=False)
-        if attempt.claim is None and attempt.sizes == NO_SIZES and not attempt.digest:
-            # Nothing is counted.
-            return StartDecision("admitted"), await claim
         return await asyncio.gather(self._begin(attempt), claim, return_exceptions=True)
 
     async def _begin(self, attempt: StartAttempt) -> StartDecision:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 from redis.exceptions import (
     AskError,
@@ -23,6 +23,7 @@ from redis.exceptions import (
 from gateway.log_fields import log_fields
 from gateway.store.errors import StoreError
 from gateway.store.redis.calls import Call, ScriptCall
+from gateway.store.redis.connection import Replies
 from gateway.store.redis.errors import is_damage, translate
 from gateway.store.redis.node import BlockingConnection, Node
 from gateway.store.redis.replies import Argument, Reply
@@ -54,22 +55,17 @@ class RedisClient:
             raise result
         return result
 
-    async def run_all(self, *stages: Sequence[Call]) -> list[list[Reply]]:
-        """Run calls so that those of a stage are carried out after those of the stages before it; return their replies.
+    async def run_all(self, *stages: Sequence[Call]) -> list[Reply]:
+        """Run calls so that those of a stage are carried out after those of the stages before it; return all replies.
 
         On one server that takes one exchange, in a cluster one for each stage.
 
         Raises:
             StoreError: one of them failed; the others may have been carried out.
         """
-        if self.topology.is_cluster:
-            return [checked(await self.run(stage)) for stage in stages]
-        replies, at = checked(await self.run([call for stage in stages for call in stage])), 0
-        of_stages: list[list[Reply]] = []
-        for stage in stages:
-            of_stages.append(replies[at : at + len(stage)])
-            at += len(stage)
-        return of_stages
+        if self.topology.sole_node is None:
+            return [reply for stage in stages for reply in checked(await self.run(stage))]
+        return checked(await self.run([call for stage in stages for call in stage]))
 
     async def run(self, calls: Sequence[Call]) -> list[Result]:
         """Run calls; return the reply or the error of each, in their order.
@@ -77,16 +73,18 @@ class RedisClient:
         Those for one node are carried out in order, but not at once: other gateways may come in between.
         """
         results: list[Result] = [None] * len(calls)
-        pending: Sequence[int] = range(len(calls))
-        for attempt in range(MAX_ATTEMPTS):
-            if not pending:
-                return results
-            if attempt > 1:
-                await asyncio.sleep(0.02 * attempt)
-            pending = await self._run_pending(calls, pending, results)
-        for index in pending:
-            results[index] = StoreError("unreachable", "too many redirections by the Redis Cluster")
-        return results
+        node = self.topology.sole_node
+        if node is None or not calls:
+            return await self._run_pending(calls, range(len(calls)), results)
+        try:
+            replies = await node.execute(calls)
+        except StoreError as error:
+            self.topology.on_failure()
+            return [error] * len(calls)
+        if not replies.has_errors:
+            return replies  # type: ignore[return-value] # none of them is an error
+        pending = await self._sort(node, range(len(calls)), replies, calls, results)
+        return await self._run_pending(calls, pending, results)
 
     async def open_apart(self, key: str) -> BlockingConnection:
         """Return a connection of its own to the node of a key, for commands that wait.
@@ -105,13 +103,19 @@ class RedisClient:
         """Close all connections."""
         await self.topology.close()
 
-    async def _run_pending(self, calls: Sequence[Call], pending: Sequence[int], results: list[Result]) -> Sequence[int]:
-        """Run the calls at some indexes, and set their results; return the indexes of those to be run again."""
-        if not self.topology.is_cluster:
-            return await self._run_on(await self.topology.node_of(""), pending, calls, results)
-        groups = await self._by_node(calls, pending, results)
-        runs = [self._run_on(node, indexes, calls, results) for node, indexes in groups.items()]
-        return sorted(index for again in await asyncio.gather(*runs) for index in again)
+    async def _run_pending(self, calls: Sequence[Call], pending: Sequence[int], results: list[Result]) -> list[Result]:
+        """Run the calls at some indexes, again as long as that may help; set and return the results."""
+        for attempt in range(MAX_ATTEMPTS):
+            if not pending:
+                return results
+            if attempt > 1:
+                await asyncio.sleep(0.02 * attempt)
+            groups = await self._by_node(calls, pending, results)
+            runs = [self._run_on(node, indexes, calls, results) for node, indexes in groups.items()]
+            pending = sorted(index for again in await asyncio.gather(*runs) for index in again)
+        for index in pending:
+            results[index] = StoreError("unreachable", "too many redirections by the Redis Cluster")
+        return results
 
     async def _by_node(
         self, calls: Sequence[Call], pending: Sequence[int], results: list[Result]
@@ -129,24 +133,26 @@ class RedisClient:
     async def _run_on(
         self, node: Node, indexes: Sequence[int], calls: Sequence[Call], results: list[Result]
     ) -> Sequence[int]:
-        is_all = len(indexes) == len(calls)
         try:
-            replies = await node.execute(calls if is_all else [calls[index] for index in indexes])
+            replies = await node.execute([calls[index] for index in indexes])
         except StoreError as error:
             self.topology.on_failure()
             for index in indexes:
                 results[index] = error
             return ()
-        if is_all and not replies.has_errors:
-            results[:] = replies  # type: ignore[assignment] # no reply is an error
-            return ()
+        return await self._sort(node, indexes, replies, calls, results)
+
+    async def _sort(
+        self, node: Node, indexes: Sequence[int], replies: Replies, calls: Sequence[Call], results: list[Result]
+    ) -> Sequence[int]:
+        """Set the results of calls; return the indexes of those to be run again."""
         again: list[int] = []
         for index, reply in zip(indexes, replies, strict=True):
             if not isinstance(reply, ResponseError):
                 results[index] = reply
             elif await self._should_repeat(node, calls[index], reply):
                 again.append(index)
-            elif isinstance(reply, AskError) and self.topology.is_cluster:
+            elif isinstance(reply, AskError) and self.topology.sole_node is None:
                 results[index] = await self._ask(reply, calls[index])
             else:
                 results[index] = translate(reply, node.name)
@@ -157,7 +163,7 @@ class RedisClient:
         match error:
             case NoScriptError():
                 node.forget_scripts()
-            case MovedError() | TryAgainError() if self.topology.is_cluster:
+            case MovedError() | TryAgainError() if self.topology.sole_node is None:
                 self.topology.on_failure()
             case _ if is_damage(error):
                 await self._discard(node, call.keys, error)
@@ -196,7 +202,9 @@ def checked(results: list[Result]) -> list[Reply]:
     Raises:
         StoreError: one of the calls failed.
     """
-    for result in results:
-        if isinstance(result, StoreError):
-            raise result
-    return cast("list[Reply]", results)
+    # Replies of one pipeline are returned as they came only if none is an error.
+    if type(results) is not Replies:
+        for result in results:
+            if isinstance(result, StoreError):
+                raise result
+    return results  # type: ignore[return-value]

@@ -29,7 +29,7 @@ ASKED_AT_ONCE: Final = 3
 class Cluster:
     """The primaries of a cluster. `make_node` makes the node at an address; `seeds` are the addresses to begin with."""
 
-    is_cluster = True
+    sole_node = None
 
     def __init__(self, seeds: Sequence[Host], make_node: Callable[[Host], Node], clock: Clock) -> None:
         self._seeds = seeds

@@ -7,6 +7,7 @@ generation is added before it is stored, and removed after it has ended. Names i
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from gateway.clock import Clock
@@ -35,6 +36,9 @@ _READ: Final = load_script("read")
 _TAKE: Final = load_script("take")
 _DELETE: Final = load_script("delete")
 
+OWNERS: Final = 16
+"""Number of gateways whose keys are remembered."""
+
 SWEEP_AT: Final = 1024
 """Number of times of renewal at which those that are past are removed."""
 
@@ -62,6 +66,8 @@ class RedisLogs:
         self._written: dict[str, _Written] = {}
         """Generations that are being written."""
         self._sweep_at = SWEEP_AT
+        self._owned_key = lru_cache(OWNERS)(keys.owned)
+        """The key of what a gateway owns: nearly always this one."""
 
     async def create(self, head: Head, entries: Sequence[Entry], keep: float, prompt: bytes = b"") -> bool:
         """Store a new generation with its first events; return False, and change nothing, if another one has its id."""
@@ -70,7 +76,7 @@ class RedisLogs:
         args = (head.owner, head.fence, entries[-1].last, ended, milliseconds(keep), *facts, encode_entries(entries))
         keys = self._keys.all_of_generation(head.generation_id)
         own = () if head.ended else self._own(head.owner, [head.generation_id])
-        _, (created,) = await self._client.run_all(own, [ScriptCall(_CREATE, keys, (*args, prompt))])
+        *_, created = await self._client.run_all(own, [ScriptCall(_CREATE, keys, (*args, prompt))])
         is_new = as_int(created) == 1
         if is_new and not head.ended:
             self._note_renewal(head.generation_id, keys, keep)
@@ -87,8 +93,8 @@ class RedisLogs:
         ]
         if wakes:
             then += self._messages.calls(list(wakes.items()))
-        replies, _ = await self._client.run_all(calls, then)
-        results = [_APPENDED[as_int(reply)] for reply in replies]
+        replies = await self._client.run_all(calls, then)
+        results = [_APPENDED[as_int(reply)] for _, reply in zip(calls, replies, strict=False)]
         for append, call, result in zip(appends, calls, results, strict=True):
             self._on_appended(append, call.keys, result, now)
         return results
@@ -112,7 +118,7 @@ class RedisLogs:
         for take in takes:
             by_owner.setdefault(take.owner, []).append(take.generation_id)
         own = [call for owner, names in by_owner.items() for call in self._own(owner, names)]
-        _, replies = await self._client.run_all(own, [self._take(take) for take in takes])
+        replies = (await self._client.run_all(own, [self._take(take) for take in takes]))[len(own) :]
         heads = [
             None if reply is None else _head(take.generation_id, as_list(reply))
             for take, reply in zip(takes, replies, strict=True)
@@ -179,11 +185,11 @@ class RedisLogs:
         return ScriptCall(_APPEND, keys, args if details is None else (*args, details))
 
     def _own(self, owner: str, generation_ids: Sequence[str]) -> Sequence[Call]:
-        key = self._keys.owned(owner)
+        key = self._owned_key(owner)
         return Command(key, ("SADD", key, *map(_encoded, generation_ids))), Command(key, ("PEXPIRE", key, OWNED_MS))
 
     def _disown(self, owner: str, generation_id: str) -> Call:
-        key = self._keys.owned(owner)
+        key = self._owned_key(owner)
         return Command(key, ("SREM", key, _encoded(generation_id)))
 
 

@@ -1,7 +1,7 @@
 """One Redis server: the connection to it, pipelines, and what happens when it does not answer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Final, TypeVar
 
 from redis.exceptions import RedisError, ResponseError
@@ -9,7 +9,7 @@ from redis.exceptions import RedisError, ResponseError
 from gateway.clock import Clock, time_limit
 from gateway.store.errors import StoreError
 from gateway.store.redis.availability import Availability
-from gateway.store.redis.calls import Call, Command, Script, ScriptCall
+from gateway.store.redis.calls import Call, Command, ScriptCall
 from gateway.store.redis.connection import RedisConnection, Replies
 from gateway.store.redis.connector import Open
 from gateway.store.redis.errors import translate
@@ -38,7 +38,7 @@ class Node:
         self._loaded: set[str] = set()
         """Scripts that the server has, by their names, since it was reached first."""
 
-    async def execute(self, calls: Sequence[Call]) -> Replies:
+    def execute(self, calls: Sequence[Call]) -> Coroutine[object, object, Replies]:
         """Send calls in one pipeline; return a reply or an error of Redis for each, in order.
 
         Scripts that the server does not have yet are loaded in the same pipeline, before the calls.
@@ -46,8 +46,9 @@ class Node:
         Raises:
             StoreError: no connection, or no reply in time. What of it was done is not known.
         """
-        if len(calls) <= MAX_PIPELINE:
-            return await self._attempt(self._exchange, calls)
+        return self._attempt(self._exchange, calls) if len(calls) <= MAX_PIPELINE else self._execute_parts(calls)
+
+    async def _execute_parts(self, calls: Sequence[Call]) -> Replies:
         replies = Replies()
         for start in range(0, len(calls), MAX_PIPELINE):
             replies.add_all(await self._attempt(self._exchange, calls[start : start + MAX_PIPELINE]))
@@ -84,22 +85,19 @@ class Node:
         connection = self._connection
         if connection is None or connection.is_closed:
             connection = await self._connect(is_probe=is_probe)
-        missing = self._missing_scripts(calls)
+        loaded = self._loaded
+        scripts = [call.script for call in calls if type(call) is ScriptCall and call.script.sha not in loaded]
         commands = [call.words for call in calls]
-        if not missing:
+        if not scripts:
             return await connection.send(commands, deadline)
-        loads: list[Sequence[Argument]] = [("SCRIPT", "LOAD", script.text) for script in missing]
+        missing = {script.sha: script.text for script in scripts}
+        loads: list[Sequence[Argument]] = [("SCRIPT", "LOAD", text) for text in missing.values()]
         replies = await connection.send(loads + commands, deadline)
-        for script, reply in zip(missing, replies, strict=False):
+        for sha, reply in zip(missing, replies, strict=False):
             if not isinstance(reply, ResponseError):
-                self._loaded.add(script.sha)
+                loaded.add(sha)
         del replies[: len(missing)]
         return replies
-
-    def _missing_scripts(self, calls: Sequence[Call]) -> Sequence[Script]:
-        loaded = self._loaded
-        used = {call.script.sha: call.script for call in calls if type(call) is ScriptCall}
-        return [script for sha, script in used.items() if sha not in loaded]
 
     async def _connect(self, *, is_probe: bool) -> RedisConnection:
         """Open the connection, once for all callers that find none."""

@@ -79,7 +79,7 @@ class RedisStore:
         """
         try:
             for node in await self._topology.nodes():
-                await check_node(node, in_cluster=self._topology.is_cluster)
+                await check_node(node, in_cluster=self._topology.sole_node is None)
         except StoreError as error:
             if error.fault == "refused":
                 raise ConfigurationError(f"store: {error.message}") from error

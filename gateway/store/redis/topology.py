@@ -17,8 +17,8 @@ class Topology(Protocol):
     """The nodes of a deployment."""
 
     @property
-    def is_cluster(self) -> bool:
-        """Return True if keys are on several nodes."""
+    def sole_node(self) -> Node | None:
+        """Return the node that has all keys; None in a cluster."""
         ...
 
     async def node_of(self, key: str, /) -> Node:
@@ -53,29 +53,27 @@ class Topology(Protocol):
 class SingleNode:
     """One server, or the one that is the primary now."""
 
-    is_cluster = False
-
     def __init__(self, node: Node) -> None:
-        self._node = node
+        self.sole_node = node
 
     async def node_of(self, _key: str, /) -> Node:
         """Return the node."""
-        return self._node
+        return self.sole_node
 
     async def nodes(self) -> Sequence[Node]:
         """Return the node."""
-        return (self._node,)
+        return (self.sole_node,)
 
     def on_failure(self) -> None:
         """Do nothing: each connection is opened to the server that is the primary then."""
 
     async def node_named(self, _host: Host, /) -> Node:
         """Return the node."""
-        return self._node
+        return self.sole_node
 
     async def close(self) -> None:
         """Close all connections."""
-        self._node.close()
+        self.sole_node.close()
 
 
 class Sentinels:
