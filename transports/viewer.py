@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, Protocol
 
 from gateway.api.services import Services
 from gateway.clock import RestartableTimer
 from gateway.generation.event_log import Entry, EventLog, merge
+from gateway.generation.fan_out import FanOut
 from gateway.generation.generation import Generation
 from gateway.generation.log_entries import join_text
 from gateway.protocol.events import Chunk, Part, Reasoning, Verbatim
 from gateway.protocol.position import not_reached
 from transports.coalescing import CoalescedListener, Coalescer, chosen_ms
+from transports.viewer_fan_out import ViewerFanOut
 
 MAX_SINGLE_ENTRIES: Final = 16
 """A viewer with more entries than this before it is behind: adjacent text is joined for it."""
@@ -56,6 +57,7 @@ class ClientConnection(Protocol):
 
 @dataclass(eq=False, slots=True)
 class _Cursor:
+    viewer: "Viewer"
     log: EventLog
     seq: int
     coalesce_ms: int
@@ -64,6 +66,37 @@ class _Cursor:
     """Name of the frames that it shares with others: joined text has frames of its own."""
     on_append: Callable[[], None] | None = None
     """The callback that is subscribed to the log; None before the cursor is followed."""
+
+    def write_new(self) -> None:
+        """Write what was appended. This runs for each chunk: most often one text event, and nothing waits before it."""
+        viewer, log, seq = self.viewer, self.log, self.seq
+        if not viewer.writable or not log.entries:
+            viewer.pending[self] = None
+            return
+        try:
+            shared = log.frames.get(self.framing) if log.is_shared else None
+            if shared is not None and shared[0] == seq and shared[1] == log.last and not log.ended:
+                # A viewer at the same position has made them.
+                frames: Sequence[bytes] = shared[2]
+                viewer.sent_bytes += len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
+            else:
+                entry = log.entries[-1]
+                kind = entry.kind
+                if entry.first != seq + 1 or not (kind is Chunk or kind is Reasoning):
+                    viewer.pending[self] = None
+                    viewer.flush()
+                    return
+                frame = viewer.connection.frame(log.generation_id, entry)
+                viewer.sent_bytes += len(frame)
+                frames = [frame] if frame else []
+                if log.is_shared and self.framing:
+                    log.frames[self.framing] = (seq, entry.last, frames)
+            self.seq = log.last
+            if frames:
+                viewer.writable = viewer.connection.write(frames)
+                viewer.last_write = log.written_at = viewer.now()
+        except Exception as error:  # noqa: BLE001 - as in `Viewer.flush`
+            viewer.fail(error)
 
 
 class Viewer:
@@ -91,25 +124,26 @@ class Viewer:
         """An exception of the connection, for its owner."""
         self._hub = services.hub
         self._figures = services.viewers
-        self._clock, self._now = services.clock, services.clock.now
+        self._clock, self.now = services.clock, services.clock.now
         self._heartbeat = services.heartbeat
         self._viewer_timeout = services.viewer_timeout
-        self._connection = connection
+        self.connection = connection
         self._on_stop = on_stop
         self._close_at_end = close_at_end
         self._watches = watches
         self._stopped = False
         self._cursors: dict[str, _Cursor] = {}
-        self._pending: dict[_Cursor, None] = {}
+        self.pending: dict[_Cursor, None] = {}
         """Cursors with entries that are not written yet, in the order they came."""
         self._coalesce_ms = services.coalesce_ms
         self._coalescer: Coalescer | None = None
         self._timer = RestartableTimer(services.clock)
-        self._last_write = self._clock.now()
+        self.last_write = self.now()
         """Time of the last write, or of the last check that found that a slow client takes what was written."""
         self._unsent: int | None = None
         """Bytes that a slow client had not taken at that check."""
-        self._writable = False
+        self.writable = False
+        """It has begun, and the connection accepts more."""
         self._begun = False
         self.sent_bytes = 0
         """Bytes of the frames that were written."""
@@ -117,12 +151,12 @@ class Viewer:
     @property
     def transport(self) -> str:
         """Return the name of its transport."""
-        return self._connection.transport
+        return self.connection.transport
 
     @property
     def is_behind(self) -> bool:
         """Return True if the client does not read as fast as events come."""
-        return not self._writable and not self._stopped
+        return not self.writable and not self._stopped
 
     def __len__(self) -> int:
         return len(self._cursors)
@@ -131,9 +165,9 @@ class Viewer:
         """Write what the logs hold, and from now on what is appended."""
         if self._stopped:
             return
-        self._begun = self._writable = True
+        self._begun = self.writable = True
         self._figures.add(self)
-        self._last_write = self._clock.now()
+        self.last_write = self._clock.now()
         self._schedule_check(min(self._heartbeat, self._viewer_timeout))
         self.follow()
 
@@ -151,23 +185,26 @@ class Viewer:
             raise not_reached(generation.id, after, last, "after")
         # Added before it is removed: a viewer that moves in its log is not the last one to leave.
         if not self._watches:
-            self._hub.add_viewer(generation.id, self._connection.transport, resumed=after > 0)
+            self._hub.add_viewer(generation.id, self.connection.transport, resumed=after > 0)
         self.detach(generation.id)
         milliseconds = chosen_ms(coalesce_ms, generation.coalesce_ms, self._coalesce_ms)
-        self._cursors[generation.id] = _Cursor(generation.log, after, milliseconds)
+        self._cursors[generation.id] = _Cursor(self, generation.log, after, milliseconds)
 
     def follow(self) -> None:
         """Write what is new of everything attached, and from now on what is appended."""
         for cursor in self._cursors.values():
             if cursor.on_append is None:
                 cursor.on_append = self._listener(cursor)
-                cursor.log.subscribe(cursor.on_append, self._clock.call_later)
-                self._pending[cursor] = None
-        if self._writable:
-            self._flush()
+                cursor.log.subscribe(cursor.on_append, self._new_fan_out)
+                self.pending[cursor] = None
+        if self.writable:
+            self.flush()
+
+    def _new_fan_out(self) -> FanOut:
+        return ViewerFanOut(self._clock.call_later, _Cursor.write_new)
 
     def _listener(self, cursor: _Cursor) -> Callable[[], None]:
-        listener, cursor.framing = partial(self._on_append, cursor), self._connection.framing
+        listener, cursor.framing = cursor.write_new, self.connection.framing
         if not cursor.coalesce_ms:
             return listener
         if self._coalescer is None:
@@ -186,13 +223,13 @@ class Viewer:
         if self._cursors.pop(generation_id, None) is None:
             # Its end was among what was written.
             return True
-        self._pending.pop(cursor, None)
+        self.pending.pop(cursor, None)
         if cursor.on_append is not None:
             cursor.log.unsubscribe(cursor.on_append)
-            # The callback holds the cursor: a reference cycle, which only the garbage collector would free.
+            # The callback is a method of the cursor: a reference cycle, which only the garbage collector would free.
             cursor.on_append = None
         if not self._watches:
-            self._hub.remove_viewer(generation_id, self._connection.transport)
+            self._hub.remove_viewer(generation_id, self.connection.transport)
         return True
 
     def _call_if_due(self, cursor: _Cursor) -> None:
@@ -200,13 +237,13 @@ class Viewer:
         listener = cursor.on_append
         if isinstance(listener, CoalescedListener) and listener.waits:
             listener.call_viewer()
-        elif listener is not None and self._writable and cursor.seq < cursor.log.last:
-            self._on_append(cursor)
+        elif listener is not None and self.writable and cursor.seq < cursor.log.last:
+            cursor.write_new()
 
     def stop(self) -> None:
         """Write no more: the client is gone, or is to be disconnected. A second time does nothing."""
         if not self._stopped:
-            self._stopped, self._writable = True, False
+            self._stopped, self.writable = True, False
             self._on_stop()
 
     def leave(self) -> None:
@@ -222,7 +259,7 @@ class Viewer:
 
     def close(self) -> None:
         """Detach from everything; a second time does nothing."""
-        self._stopped, self._writable = True, False
+        self._stopped, self.writable = True, False
         self._figures.remove(self)
         self._timer.cancel()
         if self._coalescer is not None:
@@ -233,14 +270,14 @@ class Viewer:
     def resume(self) -> None:
         """Write on: the client accepts more again."""
         if self._begun and not self._stopped:
-            self._writable = True
-            self._flush()
+            self.writable = True
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         """Write what follows the cursors, as long as the connection is writable."""
         try:
-            while self._writable and self._pending:
-                self._write(next(iter(self._pending)))
+            while self.writable and self.pending:
+                self._write(next(iter(self.pending)))
         except Exception as error:  # noqa: BLE001 - not swallowed: the connection failed, and its owner gets the error
             self.fail(error)
 
@@ -249,42 +286,11 @@ class Viewer:
         self.failure = error
         self.stop()
 
-    def _on_append(self, cursor: _Cursor) -> None:
-        """Write what was appended. This runs for each chunk: most often one text event, and nothing waits before it."""
-        log, connection, seq = cursor.log, self._connection, cursor.seq
-        if not self._writable or not log.entries:
-            self._pending[cursor] = None
-            return
-        try:
-            shared = log.frames.get(cursor.framing) if log.is_shared else None
-            if shared is not None and shared[0] == seq and shared[1] == log.last and not log.ended:
-                # A viewer at the same position has made them.
-                frames: Sequence[bytes] = shared[2]
-                self.sent_bytes += len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
-            else:
-                entry = log.entries[-1]
-                kind = entry.kind
-                if entry.first != seq + 1 or not (kind is Chunk or kind is Reasoning):
-                    self._pending[cursor] = None
-                    self._flush()
-                    return
-                frame = connection.frame(log.generation_id, entry)
-                self.sent_bytes += len(frame)
-                frames = [frame] if frame else []
-                if log.is_shared and cursor.framing:
-                    log.frames[cursor.framing] = (seq, entry.last, frames)
-            cursor.seq = log.last
-            if frames:
-                self._writable = connection.write(frames)
-                self._last_write = log.written_at = self._now()
-        except Exception as error:  # noqa: BLE001 - as in `_flush`
-            self.fail(error)
-
     def _write(self, cursor: _Cursor) -> None:
         log = cursor.log
         frames = self._frames(cursor, log)
         if cursor.seq == log.last:
-            del self._pending[cursor]
+            del self.pending[cursor]
         ended = log.ended and cursor.seq == log.last
         if ended:
             self.detach(log.generation_id)
@@ -295,8 +301,8 @@ class Viewer:
         elif frames:
             # As `sum(map(len, frames))`, without the calls for each chunk.
             self.sent_bytes += len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
-            self._writable = self._connection.write(frames)
-            self._last_write = log.written_at = self._clock.now()
+            self.writable = self.connection.write(frames)
+            self.last_write = log.written_at = self._clock.now()
 
     def _frames(self, cursor: _Cursor, log: EventLog) -> Sequence[bytes]:
         """Return the frames that follow a cursor, and move it."""
@@ -310,7 +316,7 @@ class Viewer:
         if not entries:
             return ()
         if len(entries) == 1:
-            entry, frame = entries[0], self._connection.frame
+            entry, frame = entries[0], self.connection.frame
             if entry.kind is Part:
                 frames = [self._part(log, entry)]
             elif entry.kind is Verbatim and cursor.framing:
@@ -320,7 +326,7 @@ class Viewer:
             if frames == [b""]:
                 frames = []
         elif cursor.coalesce_ms and cursor.framing and (joined := join_text(entries)) is not None:
-            frames = [self._connection.frame(log.generation_id, joined)]
+            frames = [self.connection.frame(log.generation_id, joined)]
         else:
             joins = cursor.coalesce_ms > 0 or len(entries) > MAX_SINGLE_ENTRIES
             with_ends = not cursor.framing
@@ -333,14 +339,14 @@ class Viewer:
         """Return about `WRITE_BYTES` of frames, and the sequence number that they reach."""
         frames, size, reached = list[bytes](), 0, 0
         for entry in entries:
-            if entry.kind is Verbatim and self._connection.framing:
+            if entry.kind is Verbatim and self.connection.framing:
                 reached = entry.last
                 continue
             is_part = entry.kind is Part
             if is_part and frames and len(entry.data) > WRITE_BYTES:
                 # A large part is written alone: joined with others, it would be copied for each viewer.
                 break
-            frame = self._part(log, entry) if is_part else self._connection.frame(log.generation_id, entry)
+            frame = self._part(log, entry) if is_part else self.connection.frame(log.generation_id, entry)
             if frame:
                 frames.append(frame)
             size, reached = size + len(frame), entry.last
@@ -350,29 +356,29 @@ class Viewer:
 
     def _part(self, log: EventLog, entry: Entry) -> bytes:
         """Return the frame of a part, which all viewers of the log share, wherever they stand: it may be large."""
-        if not self._connection.framing:
-            return self._connection.frame(log.generation_id, entry)
-        key = (self._connection.framing, entry.last)
+        if not self.connection.framing:
+            return self.connection.frame(log.generation_id, entry)
+        key = (self.connection.framing, entry.last)
         frame = log.part_frames.get(key)
         if frame is None:
-            frame = log.part_frames[key] = self._connection.frame(log.generation_id, entry)
+            frame = log.part_frames[key] = self.connection.frame(log.generation_id, entry)
         return frame
 
     def _record_progress(self) -> None:
         """Find out whether a slow client reads: a large part may take it longer than the time limit of a write."""
-        if self._writable:
+        if self.writable:
             self._unsent = None
             return
-        unsent = self._connection.unsent_bytes()
+        unsent = self.connection.unsent_bytes()
         if self._unsent is None or unsent > self._unsent:
             self._unsent = unsent
         elif unsent <= self._unsent - WRITE_BYTES:
-            self._unsent, self._last_write = unsent, self._clock.now()
+            self._unsent, self.last_write = unsent, self._clock.now()
 
     def _stop_unless_read(self) -> None:
         """Stop for a client that does not read, unless it has read by now: the gateway itself may have been paused."""
         self._record_progress()
-        if self._writable or self._clock.now() - self._last_write < self._viewer_timeout:
+        if self.writable or self._clock.now() - self.last_write < self._viewer_timeout:
             self._check_idle()
         else:
             self._figures.cut[self.transport] += 1
@@ -384,17 +390,17 @@ class Viewer:
     def _check_idle(self) -> None:
         """Send a heartbeat into a silence, and stop for a client that does not read."""
         self._record_progress()
-        since_write = self._clock.now() - self._last_write
-        limit = self._heartbeat if self._writable else self._viewer_timeout
+        since_write = self._clock.now() - self.last_write
+        limit = self._heartbeat if self.writable else self._viewer_timeout
         if since_write < limit:
             self._schedule_check(max(min(limit - since_write, self._heartbeat), MIN_CHECK_SECONDS))
             return
-        if not self._writable:
+        if not self.writable:
             self._timer.judge(self._stop_unless_read)
             return
-        self._last_write = self._clock.now()
+        self.last_write = self._clock.now()
         self._schedule_check(min(self._heartbeat, self._viewer_timeout))
         try:
-            self._writable = self._connection.send_heartbeat()
-        except Exception as error:  # noqa: BLE001 - as in `_flush`
+            self.writable = self.connection.send_heartbeat()
+        except Exception as error:  # noqa: BLE001 - as in `flush`
             self.fail(error)

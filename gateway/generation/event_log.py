@@ -262,19 +262,17 @@ class EventLog:
                 break
         return "".join(reversed(pieces))
 
-    def subscribe(
-        self, listener: Callable[[], None], call_later: Callable[[float, Callable[[], None]], object] | None = None
-    ) -> None:
+    def subscribe(self, listener: Callable[[], None], new_fan_out: Callable[[], FanOut] | None = None) -> None:
         """Call `listener` after each append, until it is unsubscribed.
 
-        With `call_later`, that of a clock, it may be called a little later if there are many others (`FanOut`).
+        With `new_fan_out`, it may be called a little later if there are many others, by what that returns.
         """
         self._listeners[listener] = None
         count = len(self._listeners)
         self.is_shared = count > 1
         self.sole_reader = listener if count == 1 else None
-        if call_later is not None and self._fan_out is None and count > SLICE:
-            self._fan_out = FanOut(call_later)
+        if new_fan_out is not None and self._fan_out is None and count > SLICE:
+            self._fan_out = new_fan_out()
 
     def unsubscribe(self, listener: Callable[[], None]) -> None:
         """Remove a listener; an unknown one is ignored."""

@@ -41,7 +41,7 @@ def log_with(loop: Loop, count: int) -> tuple[EventLog, list[Reader]]:
     log = EventLog("g_1")
     readers = [Reader(log) for _ in range(count)]
     for reader in readers:
-        log.subscribe(reader, loop.call_later)
+        log.subscribe(reader, partial(FanOut, loop.call_later))
     return log, readers
 
 
