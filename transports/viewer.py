@@ -21,6 +21,13 @@ MAX_SINGLE_ENTRIES: Final = 16
 WRITE_BYTES: Final = 32 * 1024
 """About the maximum of bytes written at once to a viewer that is behind: more would only fill its socket's buffer."""
 
+EARLY_HEARTBEAT: Final = 0.9
+"""Part of the silence after which a heartbeat is sent if the viewer is checked then.
+
+A second timer for the rest would be a short one, and those of all viewers of one generation would be due at once: only
+long ones are called in slices (`CoarseTimers`).
+"""
+
 MIN_CHECK_SECONDS: Final = 0.001
 """Minimum delay of the next check: a shorter one may come at the same reading of the clock, again and again."""
 
@@ -392,7 +399,7 @@ class Viewer:
         self._record_progress()
         since_write = self._clock.now() - self.last_write
         limit = self._heartbeat if self.writable else self._viewer_timeout
-        if since_write < limit:
+        if since_write < (limit * EARLY_HEARTBEAT if self.writable else limit):
             self._schedule_check(max(min(limit - since_write, self._heartbeat), MIN_CHECK_SECONDS))
             return
         if not self.writable:

@@ -373,6 +373,20 @@ async def test_heartbeats_are_sent_during_silence_only() -> None:
         assert connection.heartbeats == 4
 
 
+async def test_a_heartbeat_that_is_nearly_due_needs_no_second_timer() -> None:
+    async with new_harness() as harness:
+        generation = await harness.start()
+        connection = FakeConnection()
+        harness.view(generation, connection=connection)
+        for after, heartbeats in ((2, 0), (1, 2)):
+            harness.clock.advance(after)
+            harness.upstream.last.send("x")
+            await settle()
+            harness.clock.advance(15 - after)
+            assert connection.heartbeats == heartbeats
+            harness.clock.advance(after)
+
+
 async def test_it_is_measured_while_it_writes_and_what_it_has_sent_stays() -> None:
     async with new_harness() as harness:
         generation, figures = await harness.start(), harness.services.viewers
