@@ -74,7 +74,7 @@ class _Cursor:
     on_append: Callable[[], None] | None = None
     """The callback that is subscribed to the log; None before the cursor is followed."""
 
-    def write_new(self) -> None:
+    def __call__(self) -> None:
         """Write what was appended. This runs for each chunk: most often one text event, and nothing waits before it."""
         viewer, log, seq = self.viewer, self.log, self.seq
         if not viewer.writable or not log.entries:
@@ -208,18 +208,18 @@ class Viewer:
             self.flush()
 
     def _new_fan_out(self) -> FanOut:
-        return ViewerFanOut(self._clock.call_later, _Cursor.write_new)
+        return ViewerFanOut(self._clock.call_later, _Cursor)
 
     def _listener(self, cursor: _Cursor) -> Callable[[], None]:
-        listener, cursor.framing = cursor.write_new, self.connection.framing
+        cursor.framing = self.connection.framing
         if not cursor.coalesce_ms:
-            return listener
+            return cursor
         if self._coalescer is None:
             self._coalescer = Coalescer(self._clock)
         if cursor.framing:
             cursor.framing += ", joined"
         seconds, sees_verbatim = cursor.coalesce_ms / 1000, not cursor.framing
-        return CoalescedListener(self._coalescer, cursor.log, seconds, listener, sees_verbatim=sees_verbatim)
+        return CoalescedListener(self._coalescer, cursor.log, seconds, cursor, sees_verbatim=sees_verbatim)
 
     def detach(self, generation_id: str) -> bool:
         """Stop viewing a generation, once what it has is written; return False if it was not viewed."""
@@ -233,7 +233,7 @@ class Viewer:
         self.pending.pop(cursor, None)
         if cursor.on_append is not None:
             cursor.log.unsubscribe(cursor.on_append)
-            # The callback is a method of the cursor: a reference cycle, which only the garbage collector would free.
+            # The cursor itself, or what holds it: a reference cycle, which only the garbage collector would free.
             cursor.on_append = None
         if not self._watches:
             self._hub.remove_viewer(generation_id, self.connection.transport)
@@ -245,7 +245,7 @@ class Viewer:
         if isinstance(listener, CoalescedListener) and listener.waits:
             listener.call_viewer()
         elif listener is not None and self.writable and cursor.seq < cursor.log.last:
-            cursor.write_new()
+            cursor()
 
     def stop(self) -> None:
         """Write no more: the client is gone, or is to be disconnected. A second time does nothing."""

@@ -6,7 +6,6 @@ viewer that needs more (it is slow, stands elsewhere, joins text, or reads the e
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from types import MethodType
 from typing import Protocol, cast
 
 from gateway.generation.event_log import EventLog
@@ -24,11 +23,15 @@ class FrameWriter(Protocol):
 class WritingViewer(Protocol):
     """A viewer, as far as it is written to here; see `Viewer`."""
 
-    connection: FrameWriter
     writable: bool
     sent_bytes: int
     last_write: float
     now: Callable[[], float]
+
+    @property
+    def connection(self) -> FrameWriter:
+        """Return its connection."""
+        ...
 
     def fail(self, error: Exception) -> None:
         """Stop because of a fault of ours."""
@@ -36,50 +39,57 @@ class WritingViewer(Protocol):
 
 
 class LogCursor(Protocol):
-    """A viewer's position in a log."""
+    """A viewer's position in a log, which can be called as its reader."""
 
-    viewer: WritingViewer
     log: EventLog
     seq: int
     framing: str
 
+    @property
+    def viewer(self) -> WritingViewer:
+        """Return the viewer."""
+        ...
+
+    def __call__(self) -> None:
+        """Write what was appended."""
+        ...
+
 
 class ViewerFanOut(FanOut):
-    """Calls the readers of one log, most of which are the method `write_new` of a cursor."""
+    """Calls the readers of one log, most of which are cursors: of the class `cursor`."""
 
-    __slots__ = ("_write_new",)
+    __slots__ = ("_cursor",)
 
-    def __init__(self, call_later: Callable[[float, Reader], object], write_new: object) -> None:
+    def __init__(self, call_later: Callable[[float, Reader], object], cursor: type[LogCursor]) -> None:
         super().__init__(call_later)
-        self._write_new = write_new
-        """The function of that method."""
+        self._cursor = cursor
 
     def _call_all(self, readers: Iterator[Reader]) -> None:
+        dropped, cursor_class = self._dropped, self._cursor
         frames: Sequence[bytes] = ()
         framing, first, last, size, now = "", 0, 0, 0, 0.0
         written: tuple[EventLog, WritingViewer] | None = None
-        for reader in readers:
-            if self._dropped and reader in self._dropped:
+        for cursor in cast("Iterator[LogCursor]", readers):
+            if dropped and cursor in dropped:
                 continue
-            if type(reader) is not MethodType or reader.__func__ is not self._write_new:
-                reader()
+            if type(cursor) is not cursor_class:
+                cursor()
                 continue
-            cursor = cast("LogCursor", reader.__self__)
             viewer = cursor.viewer
             if cursor.seq != first or cursor.framing != framing:
                 log = cursor.log
                 shared = log.frames.get(cursor.framing)
                 if shared is None or shared[0] != cursor.seq or shared[1] != log.last or not shared[2] or log.ended:
-                    reader()
+                    cursor()
                     continue
                 framing, (first, last, frames) = cursor.framing, shared
                 size = sum(map(len, frames))
                 if written is None:
                     written, now = (log, viewer), viewer.now()
             if not viewer.writable:
-                reader()
+                cursor()
                 continue
-            # As `write_new` does it, once it has found that.
+            # As the call does it, once it has found that.
             cursor.seq = last
             viewer.sent_bytes += size
             viewer.last_write = now

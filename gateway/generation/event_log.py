@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
-from gateway.generation.fan_out import SLICE, FanOut
+from gateway.generation.fan_out import SLICE, FanOut, Reader
 from gateway.generation.log_entries import MERGED_BYTES, Entry, before, merge, new_entry, split
 from gateway.protocol.events import (
     TERMINAL,
@@ -69,7 +69,7 @@ class EventLog:
         """What is held, for reading."""
         self._gaps: list[tuple[int, int]] = []
         """First and last of the numbers that no event has, because an owner was lost."""
-        self._listeners: dict[Callable[[], None], None] = {}
+        self._listeners: dict[Reader, None] = {}
         self._fan_out: FanOut | None = None
         """Calls the readers since there are many."""
         self._held: list[tuple[Event | TextBatch | None, bytes | None]] | None = None
@@ -262,7 +262,7 @@ class EventLog:
                 break
         return "".join(reversed(pieces))
 
-    def subscribe(self, listener: Callable[[], None], new_fan_out: Callable[[], FanOut] | None = None) -> None:
+    def subscribe(self, listener: Reader, new_fan_out: Callable[[], FanOut] | None = None) -> None:
         """Call `listener` after each append, until it is unsubscribed.
 
         With `new_fan_out`, it may be called a little later if there are many others, by what that returns.
@@ -270,11 +270,12 @@ class EventLog:
         self._listeners[listener] = None
         count = len(self._listeners)
         self.is_shared = count > 1
-        self.sole_reader = listener if count == 1 else None
+        # The method itself: an object that is called looks it up each time.
+        self.sole_reader = listener.__call__ if count == 1 else None
         if new_fan_out is not None and self._fan_out is None and count > SLICE:
             self._fan_out = new_fan_out()
 
-    def unsubscribe(self, listener: Callable[[], None]) -> None:
+    def unsubscribe(self, listener: Reader) -> None:
         """Remove a listener; an unknown one is ignored."""
         self._listeners.pop(listener, None)
         if self._fan_out is not None:
@@ -284,7 +285,7 @@ class EventLog:
             self.part_frames.clear()
             self.frames.clear()
         elif len(self._listeners) == 1:
-            self.is_shared, (self.sole_reader,) = False, self._listeners
+            self.is_shared, self.sole_reader = False, next(iter(self._listeners)).__call__
 
     @property
     def readers(self) -> int:

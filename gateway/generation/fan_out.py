@@ -7,12 +7,18 @@ reader is a cursor, so one that is called later misses nothing: it reads what ha
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from operator import length_hint
-from typing import Final
+from typing import Final, Protocol
 
 SLICE: Final = 256
 """Readers that are called at once: some milliseconds."""
 
-Reader = Callable[[], None]
+
+class Reader(Protocol):
+    """Reads what was appended to a log since it was called last."""
+
+    def __call__(self) -> None:
+        """Read it."""
+        ...
 
 
 class FanOut:
