@@ -222,11 +222,11 @@ class ChunkReader:
 
     @property
     def _finish_reason(self) -> str | None:
-        return finish_reason(self._reason, called=len(self._content.calls) > 0)
+        return finish_reason(self._reason, called=bool(self._content.calls))
 
     def _close(self, events: list[UpstreamEvent]) -> None:
         """Complete the calls without arguments; the end mark counts behind them."""
-        calls = self._content.calls.close()
+        calls = self._content.calls.close() if self._content.calls is not None else []
         if calls or not self.finished:
             events += [*calls, self._end_mark]
             self.finished = True

@@ -55,7 +55,8 @@ class DeltaReader:
     """
 
     surrogates: SurrogateJoiner = field(default_factory=SurrogateJoiner)
-    calls: ToolCalls = field(init=False)
+    calls: ToolCalls | None = None
+    """The tool calls, once there are any: few responses have them."""
     kinds: dict[type, None] = field(default_factory=dict)
     # Dictionaries: an empty set takes 150 bytes more.
     unknown: str | None = None
@@ -63,9 +64,6 @@ class DeltaReader:
     _cited: dict[str, None] = field(default_factory=dict)
     _refuses: bool = False
     """The model has begun to refuse."""
-
-    def __post_init__(self) -> None:
-        self.calls = ToolCalls(self.surrogates)
 
     def read(self, delta: JsonObject, events: list[UpstreamEvent]) -> None:
         """Append the content of a delta.
@@ -139,6 +137,8 @@ class DeltaReader:
         self._append_text(Chunk, text, events)
 
     def _append_call(self, call: JsonObject, events: list[UpstreamEvent]) -> None:
+        if self.calls is None:
+            self.calls = ToolCalls(self.surrogates)
         event = self.calls.read(call, self.response_id)
         if event is not None:
             self._append(event, events)
