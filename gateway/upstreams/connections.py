@@ -123,7 +123,7 @@ class UpstreamConnection:
 
     `reused` is True if the connection had served another request before. `response` is set once its headers
     have arrived; `answered` is True as soon as anything has. `sent_at` is when the last piece of the request was
-    written, in seconds of the event loop. `has_tunnel`: a proxy passes it on unread.
+    written, in seconds of the system's clock. `has_tunnel`: a proxy passes it on unread.
     """
 
     def __init__(self) -> None:
@@ -158,11 +158,11 @@ class UpstreamConnection:
 
     def on_write(self) -> None:
         """Record that a piece of the request is written now."""
-        self.sent_at = asyncio.get_running_loop().time()
+        self.sent_at = monotonic()
 
     def was_stale(self, seconds: float) -> bool:
         """Return True if a kept connection was lost at once, with nothing received: see `STALE_SECONDS`."""
-        elapsed = asyncio.get_running_loop().time() - self.sent_at
+        elapsed = monotonic() - self.sent_at
         return self.reused and not self.answered and elapsed <= seconds
 
     @property
