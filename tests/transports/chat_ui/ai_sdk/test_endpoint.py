@@ -25,6 +25,11 @@ async def resumed(served: Served, chat: str = "c/1", query: str = "", **headers:
         return response.status, chunks_in(await response.read()) if response.status == 200 else []
 
 
+def without_text(chunks: list[Json]) -> list[Json]:
+    """Return the chunks that are no piece of the text."""
+    return [chunk for chunk in chunks if chunk["type"] != "text-delta"]
+
+
 async def stopped(served: Served, chat: str = "c/1", **fields: object) -> Json:
     async with served.http.post(path(chat, "stop"), json=fields) as response:
         assert response.status == 200
@@ -174,10 +179,12 @@ async def test_a_chat_without_an_answer_has_nothing_to_resume(served: Served, ch
 
 
 async def test_an_answer_that_has_ended_is_read_again(served: Served) -> None:
-    """Its client may have lost the connection before the end."""
+    """Its client may have lost the connection before the end. The text of an answer that has ended is joined."""
     first = await chatted(served, body())
-    assert await resumed(served) == (200, first)
-    assert await resumed(served, served.only.id) == (200, first)
+    for chat in ("c/1", served.only.id):
+        status, again = await resumed(served, chat)
+        assert (status, message_of(again)) == (200, message_of(first))
+        assert without_text(again) == without_text(first)
 
 
 async def test_an_answer_that_failed_before_it_began_is_refused_again(served: Served) -> None:
