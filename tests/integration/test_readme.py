@@ -195,12 +195,17 @@ def test_the_browser_module(driver: Chrome, plain_gateway: Server) -> None:
         wait_until(lambda: len(driver.execute_script(read_text)) > beyond, lambda: driver.execute_script(read_text))
         return str(driver.execute_script(read_text))
 
+    def show_page() -> None:
+        driver.execute_script(ELEMENTS % rest)
+        # Before the module has run, Enter would send the form to the gateway.
+        driver.execute_async_script("window.done.then(arguments[0])")
+
     driver.get(f"{plain_gateway.url}/health")
-    driver.execute_script(ELEMENTS % rest)
+    show_page()
     driver.find_element("name", "prompt").send_keys(PROMPT, Keys.ENTER)
     before = shown(60)
     driver.refresh()
-    driver.execute_script(ELEMENTS % rest)
+    show_page()
     assert shown(len(before)).startswith(before)
     click(driver.find_element("id", "stopButton"))
     wait_until(lambda: _has_no_running_generation(plain_gateway), lambda: driver.execute_script(read_text))
