@@ -274,6 +274,9 @@ class LogWriter:
                     if append.entries:
                         written.stored = append.entries[-1].last
                     written.details_stored, written.written_at = number, now
+                    if any(append.generation_id not in wakes.get(watcher, ()) for watcher in written.watchers):
+                        # It came meanwhile, and was sent the number before: the next write wakes it.
+                        written.details += 1
                     # What has come since the write began is younger than that.
                     written.unwritten_since = began if written.is_dirty else None
                 case Appended.FENCED:

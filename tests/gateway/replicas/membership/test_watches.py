@@ -22,6 +22,24 @@ async def test_a_watch_that_is_lost_is_told_again() -> None:
         assert not first.hub.is_viewed(generation.id)
 
 
+async def test_what_is_being_stored_when_a_viewer_comes_elsewhere_reaches_it_at_once() -> None:
+    async with deployment() as shared:
+        first, second = shared.gateways
+        generation = await first.streaming("a")
+        await shared.advance(0.2)
+        mirrored = await second.find(generation)
+        first.faults.hold("logs.append")
+        first.send("b")
+        await settle()
+        await shared.advance(0.2)
+        assert first.faults.calls[-1] == "logs.append"
+        second.hub.add_viewer(generation.id)
+        await settle()
+        first.faults.release()
+        await settle()
+        assert mirrored.log.text() == "ab"
+
+
 async def test_a_viewer_that_left_without_word_is_counted_no_longer() -> None:
     async with deployment() as shared:
         first, second = shared.gateways
