@@ -1,10 +1,10 @@
 """The fast path of a token: one read of the provider's socket becomes one entry of the log, in one function.
 
 It serves the common case. The provider sends each event in one chunk of the chunked transfer coding (RFC 9112, 7.1),
-and all of them alike but for a text, and for a number that counts them (`TextTemplate`). On the usual path, aiohttp
-parses the chunk, the response splits lines and matches the template, the call and its watchdog record the content, the
-generation counts it, and the log encodes it again: some 30 functions. What makes them dear is less what they compute
-than that the processor's caches have forgotten them since the last token.
+and all of them alike but for a text, a number that counts them, and padding (`TextTemplate`). On the usual path,
+aiohttp parses the chunk, the response splits lines and matches the template, the call and its watchdog record the
+content, the generation counts it, and the log encodes it again: some 30 functions. What makes them dear is less what
+they compute than that the processor's caches have forgotten them since the last token.
 
 Most reads are one chunk. When the gateway is busy, several come in one read: they become one entry, as they do on the
 usual path.
@@ -15,9 +15,11 @@ usual path.
   decoder between two events, and the reader of the wire format between two characters, and how an event with a text
   looks. None of them sees a read that is taken here, which would leave each of them where it stands.
 - A read is taken if it is whole chunks by their own framing, each event begins and ends as learned, and there is one
-  JSON string between. The usual path would find the same texts in it (`TextTemplate`). Where events are numbered, each
-  must have one more than the last one: so all bytes but the texts are known. The usual path ignores numbers, and need
-  not know which ones were taken here; when it has read an event, `learn` says which number is next.
+  JSON string between. The usual path would find the same texts in it (`TextTemplate`). Where events are padded, that
+  string, padding and what is between them are found in the same way there (`Padding.string_in`). Where events are
+  numbered, each must have one more than the last one: so all bytes but texts and padding are known, and neither of the
+  two can contain a line end. The usual path ignores numbers and padding, and need not know which ones were taken here;
+  when it has read an event, `learn` says which number is next.
 - What may change between two reads is checked for each: the state and the lease of the generation, whether its log is
   open, its size, its budget. What only the usual path changes (the end mark, the race, the time limits that hold) is
   checked in `learn`. A call that has ended reads no more.
@@ -38,6 +40,7 @@ from gateway.pipeline.budget_meter import BudgetMeter
 from gateway.pipeline.upstream_call import UpstreamCall
 from gateway.protocol.events import TEXT_PREFIX, Chunk, Text
 from gateway.telemetry.metrics.chunk_times import ChunkTimes
+from gateway.upstreams.event_pieces import Padding, Place
 from gateway.upstreams.text_template import MAX_BATCH_CHARS, ChunkLayout
 
 _QUOTE: Final = ord('"')
@@ -59,8 +62,8 @@ class TextFastPath:
     """
 
     __slots__ = (
-        *("_attempt", "_call", "_chunk_times", "_counter", "_data_at", "_generation", "_head", "_kind", "_log"),
-        *("_meter", "_now", "_number", "_number_in_head", "_tail", "_verbatim", "_watchdog"),
+        *("_attempt", "_between", "_call", "_chunk_times", "_counter", "_data_at", "_generation", "_head", "_kind"),
+        *("_log", "_meter", "_now", "_number", "_number_in", "_padding", "_tail", "_verbatim", "_watchdog"),
     )
 
     def __init__(
@@ -77,10 +80,12 @@ class TextFastPath:
         self._watchdog = call.watchdog
         self._head = b""
         """See `ChunkLayout`; b"" while nothing can be taken."""
+        self._between = b""
         self._tail = b""
         self._data_at = 0
+        self._padding: Padding | None = None
         self._number: int | None = None
-        self._number_in_head = False
+        self._number_in: Place | None = None
         self._kind: type[Text] = Chunk
         self._verbatim = False
 
@@ -89,9 +94,9 @@ class TextFastPath:
         if layout is None or not self._call.takes_plain_text or self._counter.last is not layout.kind:
             self._head = b""
             return
-        self._head, self._tail, self._kind = layout.head, layout.tail, layout.kind
-        self._data_at, self._verbatim = layout.data_at, layout.verbatim
-        self._number, self._number_in_head = layout.number, layout.number_in_head
+        self._head, self._between, self._tail = layout.head, layout.between, layout.tail
+        self._kind, self._data_at, self._verbatim = layout.kind, layout.data_at, layout.verbatim
+        self._padding, self._number, self._number_in = layout.padding, layout.number, layout.number_in
 
     # One function on purpose: each further one costs as much as ten of its lines.
     def read(self, data: bytes) -> bool:  # noqa: C901, PLR0911, PLR0912, PLR0915
@@ -105,15 +110,20 @@ class TextFastPath:
         if not is_one:
             size -= 1
             is_one = 0xFF < size <= 0xFFF
-        number, count, ends = self._number, 1, _NO_ENDS
+        number, padding, between, count, ends = self._number, self._padding, self._between, 1, _NO_ENDS
         if number is None:
             head, tail = self._head % size, self._tail
-        elif self._number_in_head:
+        elif self._number_in == "head":
             head, tail = self._head % (size, number), self._tail
-        else:
+        elif self._number_in == "tail":
             head, tail = self._head % size, self._tail % number
+        else:
+            head, between, tail = self._head % size, between % number, self._tail
         if is_one and data.startswith(head) and data.endswith(tail):
-            string = data[len(head) : -len(tail)]
+            if padding is None:
+                string = data[len(head) : -len(tail)]
+            else:
+                string = padding.string_in(data, len(head), len(data) - len(tail), between)
             # What follows the line of the size is the chunk and its line end.
             verbatim = data[len(data) - size - 2 + self._data_at : -len(_EVENT_END)] if self._verbatim else None
             if len(string) < 3 or string[0] != _QUOTE or string[-1] != _QUOTE:
@@ -184,7 +194,7 @@ class TextFastPath:
         *chunks, rest = data.split(_EVENT_END)
         if rest or len(chunks) < 2 or len(data) > MAX_BATCH_CHARS:
             return None
-        strings, texts, lines = list[bytes](), list[str](), list[bytes]()
+        strings, texts, lines, padding = list[bytes](), list[str](), list[bytes](), self._padding
         for at, chunk in enumerate(chunks):
             # The two line feeds of the event count for the CR LF behind the size.
             size = len(chunk) - len("ff")
@@ -192,8 +202,9 @@ class TextFastPath:
                 size -= 1
                 if not 0xFF < size < _ALLOWED_BYTES:
                     return None
-            head, tail = self._around(size, at)
-            string = chunk[len(head) : -len(tail)]
+            head, between, tail = self._around(size, at)
+            start, end = len(head), len(chunk) - len(tail)
+            string = chunk[start:end] if padding is None else padding.string_in(chunk, start, end, between)
             if not (chunk.startswith(head) and chunk.endswith(tail)) or len(string) < 3:
                 return None
             if string[0] != _QUOTE or string[-1] != _QUOTE:
@@ -207,10 +218,14 @@ class TextFastPath:
         ends = array("I", accumulate(map(len, texts)))
         return b'"%b"' % b"".join(strings), "".join(texts), ends, b"\n".join(lines) if self._verbatim else None
 
-    def _around(self, size: int, at: int) -> tuple[bytes, bytes]:
-        """Return what stands in a chunk of some size around its text, for the event `at` events after the next one."""
-        head, tail = self._head, self._tail[: -len(_EVENT_END)]
+    def _around(self, size: int, at: int) -> tuple[bytes, bytes, bytes]:
+        """Return what is known of a chunk of some size, for the event `at` events after the next one."""
+        head, between, tail = self._head, self._between, self._tail[: -len(_EVENT_END)]
         if self._number is None:
-            return head % size, tail
+            return head % size, between, tail
         number = self._number + at
-        return (head % (size, number), tail) if self._number_in_head else (head % size, tail % number)
+        if self._number_in == "head":
+            return head % (size, number), between, tail
+        if self._number_in == "tail":
+            return head % size, between, tail % number
+        return head % size, between % number, tail

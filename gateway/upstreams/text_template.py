@@ -1,20 +1,14 @@
 """Read text from events that look like an earlier one, without decoding the JSON around it. Pure."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 
 from gateway.protocol.events import Chunk, Reasoning, Text
-
-PROBE = "\x01dualstream\x01"
-"""A text that no provider sends."""
-
-PROBE_NUMBER = b"987654321987654321"
-"""A number that no event has."""
+from gateway.upstreams.event_pieces import PROBE, EventPieces, Padding, Piece, Place
 
 MAX_BATCH_CHARS = 8192
 """Characters after which a batch of text ends; clients get a batch as one message."""
@@ -23,8 +17,13 @@ MAX_PAYLOAD_BYTES = 8192
 """Maximum size of an event that is read by template. Longer text must be cut (`long_text.py`)."""
 
 MAX_UNUSED = 8
-"""Number of templates in a row that matched nothing, after which no more are learned: no two events look alike."""
+"""Number of texts in a row that matched no template, after which few more are learned from: no two look alike."""
 
+RETRY_EVERY = 32
+"""From then on, one of so many texts is learned from.
+
+Events that contain the time in seconds look alike as soon as several come within one second.
+"""
 
 DATA = b"data: "
 """What stands before the data of an event."""
@@ -42,12 +41,6 @@ _NAMED = tuple(
 )
 """Beginnings of events of text in APIs that name them, Anthropic's Messages and OpenAI's Responses."""
 
-_NUMBER: Final = re.compile(rb'"sequence_number": ?(0|[1-9][0-9]{0,17})(?![0-9])')
-"""The number of an event, as OpenAI's Responses API writes it; no reader reads it.
-
-Only a key is followed by a colon, and a quotation mark inside a string is escaped: no text contains this.
-"""
-
 _NO_TEMPLATE = b"\r"
 """A carriage return ends a line, so no event contains one: nothing matches it."""
 
@@ -59,43 +52,24 @@ class ChunkLayout:
     It is `head`, a JSON string, and `tail`, line end included. `head` is the format of the size of the chunk and what
     follows. The event's data begin `data_at` bytes behind the line of the size. `verbatim`: they are passed on, too.
 
-    `number` is that of the next event if each has one more than the one before. Then `head` is the format of size and
-    number; or, if not `number_in_head`, `tail` is that of the number.
+    With a padding, the text, `between` and the padding stand in place of the JSON string, in one order or the other.
+
+    `number` is that of the next event if each has one more than the one before. Then the piece that `number_in` names
+    is the format of the number, or, if it is `head`, that of size and number.
     """
 
     kind: type[Text]
     head: bytes
+    between: bytes
     tail: bytes
     data_at: int
     verbatim: bool
-    number: int | None = None
-    number_in_head: bool = False
+    padding: Padding | None
+    number: int | None
+    number_in: Place | None
 
 
-class _Side(NamedTuple):
-    """What stands on one side of the text: `begin`, and, if `is_numbered`, the number of the event and `end`."""
-
-    begin: bytes
-    end: bytes = b""
-    is_numbered: bool = False
-
-    @classmethod
-    def of(cls, data: bytes) -> "_Side":
-        """Return a side of an event."""
-        found = _NUMBER.search(data)
-        return cls(data) if found is None else cls(data[: found.start(1)], data[found.end(1) :], is_numbered=True)
-
-    def numbered(self, digits: bytes) -> bytes:
-        """Return the side of the event with a number."""
-        return b"%b%b%b" % (self.begin, digits, self.end) if self.is_numbered else self.begin
-
-    def format(self) -> bytes:
-        """Return the format of a number, or the escaped bytes of a side without one."""
-        begin, end = self.begin.replace(b"%", b"%%"), self.end.replace(b"%", b"%%")
-        return b"%b%%d%b" % (begin, end) if self.is_numbered else begin
-
-
-_NOTHING: Final = _Side(_NO_TEMPLATE)
+_NOTHING: Final = EventPieces(Piece(_NO_TEMPLATE), Piece(_NO_TEMPLATE))
 
 
 class TextTemplate:
@@ -110,14 +84,16 @@ class TextTemplate:
     Whether the string found in the event is the text itself, and not another field with the same value, is tested with
     a probe when a template is learned.
 
-    One number may differ, too, that of the event (`_NUMBER`): a number in place of another one leaves the parser in the
-    same state, and no reader reads it. The probe has another number than the event.
+    Number and padding of the event may differ, too (`event_pieces.py`): no reader reads them. A number in place of
+    another one leaves the parser in the same state. So do more or fewer characters without an escape sequence in a
+    string, and more or fewer spaces before a brace. An event then consists of the same pieces, of a number, of padding,
+    and of one JSON string in the place of the text; nothing else can be read from its bytes, since JSON is divided into
+    tokens in one way only. The probe has another number and another padding than the event.
     """
 
     def __init__(self) -> None:
         self.kind: type[Text] = Chunk
-        self._prefix = self._suffix = _NOTHING
-        self._is_numbered = False
+        self._pieces = _NOTHING
         self._number = b""
         """The number of the last event that matched; b"" if events have none."""
         self._unused = 0
@@ -141,22 +117,25 @@ class TextTemplate:
 
         `size_format` is how its size is written.
         """
-        data_at, prefix, suffix = _data_start(read), self._prefix, self._suffix
-        head = b"%b%b%b" % (size_format, read[:data_at], prefix.format())
-        tail = suffix.format() if suffix.is_numbered else suffix.begin
-        number = int(self._number) + 1 if self._is_numbered else None
-        return ChunkLayout(self.kind, head, tail + b"\n\n\r\n", data_at, verbatim, number, prefix.is_numbered)
+        data_at, (first, last, middle, padding, number_in) = _data_start(read), self._pieces
+        head = b"%b%b%b" % (size_format, read[:data_at], first.format())
+        between, tail = (piece.format() if piece.is_numbered else piece.begin for piece in (middle, last))
+        number = None if number_in is None else int(self._number) + 1
+        tail += b"\n\n\r\n"
+        return ChunkLayout(self.kind, head, between, tail, data_at, verbatim, padding, number, number_in)
 
     def match_payloads(self, payloads: Sequence[bytes], start: int) -> list[str]:
         """Return the texts of the payloads from `start` on, up to the first mismatch or to `MAX_BATCH_CHARS`."""
         texts, length = list[str](), 0
-        prefix, suffix = self._prefix.begin, self._suffix.begin
+        pieces = self._pieces
+        prefix, suffix = pieces.head.begin, pieces.tail.begin
         head, tail = len(prefix), len(suffix)
+        varies = pieces.padding is not None or pieces.number_in is not None
         for payload in islice(payloads, start, None):
             size = len(payload)
             if size > MAX_PAYLOAD_BYTES:
                 break
-            if self._is_numbered:
+            if varies:
                 text = self._match(payload, 0, size)
             # As `_match`, without a call for each of many payloads.
             elif payload[:head] == prefix and payload[-tail:] == suffix:
@@ -182,41 +161,41 @@ class TextTemplate:
         `decode` decodes a payload by itself. The payload with the probe in place of the text must decode to the probe
         alone, or nothing is learned.
         """
-        if len(events) != 1 or not isinstance(events[0], Chunk | Reasoning) or self._unused >= MAX_UNUSED:
+        if len(events) != 1 or not isinstance(events[0], Chunk | Reasoning):
+            return
+        self._unused += 1
+        if self._unused > MAX_UNUSED and self._unused % RETRY_EVERY:
             return
         kind = type(events[0])
         prefix, found, suffix = payload.partition(orjson.dumps(events[0].content))
         if b"\n" in payload or not found:
             return
-        before = _Side.of(prefix)
-        after = _Side(suffix) if before.is_numbered else _Side.of(suffix)
-        probe = b"%b%b%b" % (before.numbered(PROBE_NUMBER), orjson.dumps(PROBE), after.numbered(PROBE_NUMBER))
-        if list(decode(probe)) == [kind(PROBE)]:
-            self._prefix, self._suffix, self.kind = before, after, kind
-            self._is_numbered = before.is_numbered or after.is_numbered
-            self._unused += 1
+        pieces = EventPieces.of(prefix, suffix)
+        if list(decode(pieces.probe())) == [kind(PROBE)]:
+            self._pieces, self.kind = pieces, kind
 
     def forget(self) -> None:
         """Forget the template: events that look like it may mean something else from here on."""
-        self._prefix = self._suffix = _NOTHING
-        self._is_numbered = False
+        self._pieces = _NOTHING
         # It is not for lack of similar events that this one matched none.
         self._unused = max(0, self._unused - 1)
 
     def _match(self, data: bytes, start: int, end: int) -> str:
         """Return the text between prefix and suffix, or "" if there is none: then the event is decoded in full."""
-        if self._is_numbered:
-            number = _NUMBER.search(data, start, end)
-            if number is None:
-                return ""
-            self._number = number[1]
-            prefix, suffix = self._prefix.numbered(self._number), self._suffix.numbered(self._number)
+        first, last, middle, padding, number_in = self._pieces
+        if number_in is None:
+            prefix, between, suffix = first.begin, middle.begin, last.begin
         else:
-            prefix, suffix = self._prefix.begin, self._suffix.begin
+            number = EventPieces.number(data, start, end)
+            if not number:
+                return ""
+            self._number = number
+            prefix, between, suffix = first.numbered(number), middle.numbered(number), last.numbered(number)
         if not (data.startswith(prefix, start) and data.endswith(suffix, start, end)):
             return ""
+        start, end = start + len(prefix), end - len(suffix)
         try:
-            text = orjson.loads(data[start + len(prefix) : end - len(suffix)])
+            text = orjson.loads(data[start:end] if padding is None else padding.string_in(data, start, end, between))
         except orjson.JSONDecodeError:
             # More than a string stands there, or prefix and suffix overlap; or a lone surrogate, which orjson refuses.
             return ""

@@ -23,7 +23,15 @@ from starlette.applications import Starlette
 from gateway.app.factory import create_app
 from gateway.config import Settings
 from gateway.server.uvicorn_config import server_config
-from tests.bench.provider.apis import Answer, ChatCompletion, Message, Response
+from tests.bench.provider.apis import (
+    Answer,
+    ChatCompletion,
+    Message,
+    PaddedChatCompletion,
+    PaddedMessage,
+    PaddedResponse,
+    Response,
+)
 
 WARM_UP: Final = 64
 CHUNKS: Final = 400
@@ -38,6 +46,9 @@ PROJECTED: Final = ("messages", "responses", "ai-sdk", "ag-ui")
 
 PASSED_ON: Final = ("messages-passed-on", "responses-passed-on")
 """APIs of providers that have the same API, whose chunks are passed on; chat completions are passed on, too."""
+
+PADDED: Final = ("sse-padded", "chat-padded", "messages-passed-on-padded", "responses-passed-on-padded")
+"""Providers whose chunks have random characters or spaces, as those of OpenAI and Anthropic have."""
 
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 _ENDS: Final = (b'"complete"', b"[DONE]", b"message_stop", b"response.completed", b"RUN_FINISHED")
@@ -195,11 +206,19 @@ _STARTS: Final = {
     "ag-ui": _ag_ui_start,
     "messages-passed-on": _messages_start,
     "responses-passed-on": _responses_start,
+    "sse-padded": sse_start,
+    "chat-padded": chat_start,
+    "messages-passed-on-padded": _messages_start,
+    "responses-passed-on-padded": _responses_start,
 }
 
 _PROVIDERS: Final[Mapping[str, tuple[str, type[Answer]]]] = {
     "messages-passed-on": ("anthropic", Message),
     "responses-passed-on": ("openai-responses", Response),
+    "sse-padded": ("openai", PaddedChatCompletion),
+    "chat-padded": ("openai", PaddedChatCompletion),
+    "messages-passed-on-padded": ("anthropic", PaddedMessage),
+    "responses-passed-on-padded": ("openai-responses", PaddedResponse),
 }
 """API of the provider, and how it writes its answer, if these are no chat completions."""
 
@@ -241,7 +260,7 @@ def count(transport: str) -> CallCounter:
 
 def main() -> None:
     """Print the calls of one chunk over each transport; with CALLS=1 in the environment, each function too."""
-    for transport in (*TRANSPORTS, *PROJECTED, *PASSED_ON):
+    for transport in (*TRANSPORTS, *PROJECTED, *PASSED_ON, *PADDED):
         counter = count(transport)
         python, c = (round(counter.per_chunk(kind)) for kind in ("Python", "C"))
         print(f"{transport}: {python} Python and {c} C calls per chunk")

@@ -54,6 +54,14 @@ class ChatCompletion:
         )
 
 
+class PaddedChatCompletion(ChatCompletion):
+    """The same as OpenAI sends it by default: with random characters in each chunk, which hide the size of its text."""
+
+    def token(self, text: bytes, sequence: int) -> bytes:
+        """See `Answer.token`."""
+        return _padded(super().token(text, sequence), b',"obfuscation":"%b"' % _padding(sequence))
+
+
 class Message:
     """An answer of Anthropic's Messages."""
 
@@ -86,6 +94,14 @@ class Message:
             _event(b"message_delta", delta),
             _event(b"message_stop", b""),
         )
+
+
+class PaddedMessage(Message):
+    """The same as Anthropic sends it: with a few spaces in each event."""
+
+    def token(self, text: bytes, sequence: int) -> bytes:
+        """See `Answer.token`."""
+        return _padded(super().token(text, sequence), b" " * len(_padding(sequence)))
 
 
 class Response:
@@ -158,6 +174,23 @@ class Response:
     @staticmethod
     def _part(text: bytes) -> bytes:
         return b'{"type":"output_text","annotations":[],"logprobs":[],"text":"%b"}' % text
+
+
+class PaddedResponse(Response):
+    """The same as OpenAI sends it by default."""
+
+    def token(self, text: bytes, sequence: int) -> bytes:
+        """See `Answer.token`."""
+        return _padded(super().token(text, sequence), b',"obfuscation":"%b"' % _padding(sequence))
+
+
+def _padding(sequence: int) -> bytes:
+    return b"k2Jx8mZ0qW5tLr7"[sequence * 7 % 15 :]
+
+
+def _padded(event: bytes, padding: bytes) -> bytes:
+    """Return an event with its padding before the last brace."""
+    return b"%b%b}\n\n" % (event.removesuffix(b"}\n\n"), padding)
 
 
 def _event(name: bytes, fields: bytes) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
+from itertools import accumulate
 from typing import Final
 
 import orjson
@@ -315,6 +316,101 @@ async def test_a_number_that_is_spelled_otherwise(number: bytes) -> None:
     await run_both([view("sse"), *read_events(*events, odd, *events)], wire_format=OpenAIResponsesFormat())
 
 
+PADDED_EVENTS: Final[Sequence[tuple[WireFormat, bytes]]] = (
+    (
+        OpenAIChatFormat(),
+        b'data: {"id":"%%","choices":[{"index":0,"delta":{"content":%(text)b}}],"usage":null,'
+        b'"obfuscation":"%(padding)b"}\n\n',
+    ),
+    (OpenAIChatFormat(), b'data: {"p": "%(padding)b", "choices": [{"delta": {"content": %(text)b}}]}\n\n'),
+    (
+        AnthropicFormat(),
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta",'
+        b'"text":%(text)b}%(spaces)b}\n\n',
+    ),
+    (
+        OpenAIResponsesFormat(),
+        b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":%(number)d,'
+        b'"item_id":"m%%","delta":%(text)b,"logprobs":[],"obfuscation":"%(padding)b"}\n\n',
+    ),
+    (
+        OpenAIResponsesFormat(),
+        b'data: {"delta":%(text)b,"obfuscation":"%(padding)b","sequence_number":%(number)d,'
+        b'"type":"response.output_text.delta"}\n\n',
+    ),
+    (
+        OpenAIResponsesFormat(),
+        b'data: {"delta":%(text)b,"sequence_number":%(number)d,"obfuscation":"%(padding)b",'
+        b'"type":"response.output_text.delta"}\n\n',
+    ),
+    (
+        OpenAIResponsesFormat(),
+        b'data: {"obfuscation":"%(padding)b","sequence_number":%(number)d,"delta":%(text)b,'
+        b'"type":"response.output_text.delta"}\n\n',
+    ),
+)
+"""Events as several servers pad them, with a number or without one."""
+
+PADDED: Final = pytest.mark.parametrize(("wire_format", "template"), PADDED_EVENTS)
+PADDINGS: Final = (b"aB3", b"", b"k2Jx8mZ0q", b"x", b"%d", b"abcdefghijklmnopqrstuvwxyz0123456789" * 4, b"}", b" ")
+PADDED_TEXTS: Final = ("Once", "%d", '"obfuscation":"', '"p":"","sequence_number":7}', "a\\", "é\n", "x" * 240, "}")
+
+
+def padded(template: bytes, number: int, text: str, padding: bytes) -> bytes:
+    """Return an event with a number and a padding, which is made of spaces where the template has them."""
+    values = {b"number": number, b"text": orjson.dumps(text), b"padding": padding, b"spaces": b" " * len(padding)}
+    return template % values
+
+
+def padded_events(template: bytes, count: int) -> list[bytes]:
+    """Return events with all texts and paddings in turn."""
+    texts, paddings = len(PADDED_TEXTS), len(PADDINGS)
+    return [
+        padded(template, number, PADDED_TEXTS[number % texts], PADDINGS[number * 3 % paddings])
+        for number in range(count)
+    ]
+
+
+@PADDED
+@pytest.mark.parametrize("framing", ["sse", "chat"])
+@pytest.mark.parametrize("verbatim", [False, True])
+async def test_padded_events_are_taken(wire_format: WireFormat, template: bytes, framing: str, verbatim: bool) -> None:
+    steps = [view(framing), *read_events(*padded_events(template, 24)), advance(1), *read(LAST)]
+    assert await run_both(steps, verbatim=verbatim, wire_format=wire_format) == 22
+
+
+@PADDED
+@pytest.mark.parametrize("verbatim", [False, True])
+async def test_several_padded_chunks_are_taken(wire_format: WireFormat, template: bytes, verbatim: bool) -> None:
+    chunks = [*map(chunk, padded_events(template, 20))]
+    reads = [chunks[0], chunks[1], *(b"".join(chunks[at : at + 3]) for at in range(2, 20, 3))]
+    assert await run_both([view("sse"), *read(*reads)], verbatim=verbatim, wire_format=wire_format) == 6
+
+
+@PADDED
+@pytest.mark.parametrize(
+    "padding",
+    [
+        *(b'"', b"\\", b"\\u0061", b'\\"', b"\n", b"\r", b"\t", b"\x00", b"\xff", b"\x7f", "é".encode(), b"\n\n\r\n"),
+        *(
+            b'","obfuscation":"',
+            b'","content":"x',
+            b'","delta":"x',
+            b'"}\n\n\r\n0\r\n\r\n',
+            b'"},"x":{"y":"',
+            b"a\r\nb",
+        ),
+    ],
+)
+async def test_padding_that_is_spelled_otherwise(wire_format: WireFormat, template: bytes, padding: bytes) -> None:
+    template = template.replace(b"%(spaces)b", b"%(padding)b")
+    before, odd = [padded(template, number, "a", b"  ") for number in range(4)], padded(template, 4, "odd", padding)
+    after = [padded(template, number, "b", b" ") for number in range(5, 9)]
+    several = read(b"".join(map(chunk, [*after[:2], odd, *after[2:]])))
+    steps = [view("sse"), *read_events(*before, odd, *after), *several, *read_events(*after)]
+    await run_both(steps, verbatim=True, wire_format=wire_format)
+
+
 LONG: Final = ("x" * 300, "é\n" * 60, "y" * 200, "a\\b", "\U0001f642")
 """Texts whose chunks have sizes of two and of three digits."""
 
@@ -534,6 +630,41 @@ def test_random_numbered_events_are_equal(
     events = [event for group in groups for event in group]
     reads = [*read_events(*events), *read(*joined(events, cuts, per_chunk=per_chunk)), *read_events(*events)]
     _run(run_both([view("sse"), *reads], verbatim=verbatim, wire_format=OpenAIResponsesFormat()))
+
+
+PADDED_VALUES: Final = st.lists(
+    st.tuples(
+        st.sampled_from([1, 1, 1, 1, 1, 0, 2]),
+        st.sampled_from(PADDED_TEXTS) | st.text(max_size=4),
+        st.sampled_from(PADDINGS) | st.text(max_size=4).map(str.encode) | st.binary(max_size=3),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(
+    st.sampled_from(PADDED_EVENTS),
+    PADDED_VALUES,
+    st.lists(st.integers(0, 4000), max_size=3),
+    st.integers(1, 3),
+    st.data(),
+)
+def test_random_padded_events_are_equal(
+    server: tuple[WireFormat, bytes],
+    values: list[tuple[int, str, bytes]],
+    cuts: list[int],
+    per_chunk: int,
+    data: st.DataObject,
+) -> None:
+    wire_format, template = server
+    if data.draw(st.booleans()):
+        template = template.replace(b"%(spaces)b", b"%(padding)b")
+    numbers = accumulate(step for step, _, _ in values)
+    events = [padded(template, number, *value[1:]) for number, value in zip(numbers, values, strict=True)]
+    begin = padded_events(template.replace(b"%(padding)b}\n", b"%(spaces)b}\n"), 3)
+    reads = [*read_events(*begin, *events), *read(*joined(events, cuts, per_chunk=per_chunk)), *read_events(*events)]
+    _run(run_both([view("sse"), *reads], verbatim=data.draw(st.booleans()), wire_format=wire_format))
 
 
 @given(st.lists(TEXT_EVENTS, min_size=3, max_size=5), st.data())

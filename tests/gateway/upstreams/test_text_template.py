@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from gateway.protocol.events import Chunk, Reasoning
 from gateway.upstreams.base import UpstreamEvent
+from gateway.upstreams.formats.anthropic import MessagesReader
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.formats.openai_chat import ChunkReader
 from gateway.upstreams.formats.openai_responses import ResponsesReader
-from gateway.upstreams.text_template import MAX_UNUSED, TextTemplate
+from gateway.upstreams.text_template import MAX_UNUSED, RETRY_EVERY, TextTemplate
 from tests.gateway.upstreams.replay import decode_each, replay, split_at, split_batches, split_points
 
 PROVIDERS = [
@@ -208,10 +209,23 @@ def test_a_batch_has_a_limit() -> None:
     assert len(template.match_payloads([long] * 5, 4)) == 1
 
 
-def test_it_stops_learning_when_no_two_events_look_alike() -> None:
-    template = learned(*(b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % n for n in range(MAX_UNUSED + 1)))
-    assert template.match_payloads([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % (MAX_UNUSED - 1)], 0) == ["a"]
-    assert template.match_payloads([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % MAX_UNUSED], 0) == []
+def with_id(number: int) -> bytes:
+    return b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % number
+
+
+def test_it_learns_from_few_events_when_no_two_look_alike() -> None:
+    template = learned(*map(with_id, range(MAX_UNUSED + 1)))
+    assert template.match_payloads([with_id(MAX_UNUSED - 1)], 0) == ["a"]
+    assert template.match_payloads([with_id(MAX_UNUSED)], 0) == []
+    template = learned(*map(with_id, range(RETRY_EVERY + MAX_UNUSED)))
+    assert template.match_payloads([with_id(RETRY_EVERY - 1)], 0) == ["a"]
+
+
+def test_it_learns_again_from_a_stream_that_was_slow() -> None:
+    """Each of the first texts came in a second of its own."""
+    seconds = [*range(RETRY_EVERY + MAX_UNUSED), *[1000] * RETRY_EVERY]
+    template = learned(*map(with_id, seconds))
+    assert template.match_payloads([with_id(1000)], 0) == ["a"]
 
 
 @pytest.mark.parametrize("provider", [0, 1, 2, 5])
@@ -234,12 +248,135 @@ def test_a_text_that_looks_like_a_number_is_a_text() -> None:
     assert template.match_payloads([numbered(1, b"10", orjson.dumps(text))], 0) == [text]
 
 
-@pytest.mark.parametrize(("provider", "in_head"), [(0, True), (1, False)])
-def test_the_layout_has_the_number_of_the_next_event(provider: int, in_head: bool) -> None:
+@pytest.mark.parametrize(("provider", "place"), [(0, "head"), (1, "tail")])
+def test_the_layout_has_the_number_of_the_next_event(provider: int, place: str) -> None:
     template = learned(numbered(provider, b"9", b'"%"'), reader_type=ResponsesReader)
     read = b"data: %b\n\n" % numbered(provider, b"99", b'"b"')
     assert template.match_read(read) == "b"
     layout = template.layout(b"%x\r\n", read, verbatim=False)
-    assert (layout.number, layout.number_in_head) == (100, in_head)
+    assert (layout.number, layout.number_in) == (100, place)
+    in_head = place == "head"
     head, tail = (layout.head % (16, 100), layout.tail) if in_head else (layout.head % 16, layout.tail % 100)
     assert head + b'"b"' + tail == b"10\r\ndata: %b\n\n\r\n" % numbered(provider, b"100", b'"b"')
+
+
+PADDED = [
+    # As servers pad their events: behind the text or before it, with a number or without one, and with other fields.
+    b'{"choices":[{"index":0,"delta":{"content":%(text)b}}],"usage":null,"obfuscation":"%(padding)b"}',
+    b'{"choices":[{"index":0,"delta":{"content":%(text)b}}],"obfuscation": "%(padding)b", "usage":null}',
+    b'{"obfuscation":"%(padding)b","choices":[{"index":0,"delta":{"content":%(text)b}}]}',
+    b'{"choices":[{"index":0,"delta":{"content":%(text)b,"p":"%(padding)b"}}]}',
+    b'{"choices":[{"index":0,"delta":{"p":"%(padding)b","content":%(text)b}}],"p":"x"}',
+    b'{"choices":[{"index":0,"delta":{"content":%(text)b}}],"p":"%(padding)b","p":"%(padding)b"}',
+    b'{"choices":[{"index":0,"delta":{"content":%(text)b}}],"obfuscation":["%(padding)b"]}',
+]
+PADDED_RESPONSES = [
+    b'{"type":"response.output_text.delta","sequence_number":%(number)d,"delta":%(text)b,"obfuscation":"%(padding)b"}',
+    b'{"type":"response.output_text.delta","delta":%(text)b,"obfuscation":"%(padding)b","sequence_number":%(number)d}',
+    b'{"type":"response.output_text.delta","delta":%(text)b,"sequence_number":%(number)d,"obfuscation":"%(padding)b"}',
+    b'{"obfuscation":"%(padding)b","type":"response.output_text.delta","sequence_number":%(number)d,"delta":%(text)b}',
+    b'{"obfuscation":"%(padding)b","sequence_number":%(number)d,"delta":%(text)b,"type":"response.output_text.delta"}',
+]
+SPACED = [
+    b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":%(text)b}%(padding)b}',
+    b'{"type":"content_block_delta","delta":{"type":"text_delta","text":%(text)b},"index":0%(padding)b}',
+    b'{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":%(text)b}%(padding)b}',
+    b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":%(text)b%(padding)b}}',
+    b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":%(text)b},"p":"%(padding)b"}',
+]
+PADDINGS = [b"", b"a", b"Xy7", b"abcdefghijklmnopqrstuvwxyz0123456789", b" ", b"-_.:{}[],", b"%d%b", b"text"]
+SPACES = [b"", b" ", b"  ", b"       ", b" " * 30]
+ODD_PADDINGS = [b"\\", b'\\"', b"\\u0061", b'"', b'","content":"x', b'","obfuscation":"', b"\x01", b"\t", b"\xff"]
+ODD_PADDINGS += [b"\x7f", "é".encode(), b'a"}', b'a"} ', b"} ", b"\t ", b'],"delta":{', b",", b"0"]
+
+
+def padded(event: bytes, text: bytes, padding: bytes, number: int = 0) -> bytes:
+    """Return an event with a text as JSON, a padding, and a number."""
+    return event % {b"text": text, b"padding": padding, b"number": number}
+
+
+def padded_lists(events: list[bytes], paddings: list[bytes]) -> st.SearchStrategy[list[bytes]]:
+    """Return lists of events with any padding, most of them like the ones before."""
+    fields = st.tuples(
+        st.sampled_from(VALUES) | st.text(max_size=4).map(orjson.dumps),
+        st.sampled_from(paddings) | st.sampled_from(paddings) | st.sampled_from(ODD_PADDINGS),
+        st.integers(0, 120),
+    )
+    alike = st.builds(
+        lambda event, values: [padded(event, *value) for value in values],
+        st.sampled_from(events),
+        st.lists(fields, min_size=1, max_size=5),
+    )
+    return st.lists(alike, min_size=1, max_size=4).map(lambda lists: [event for events in lists for event in events])
+
+
+async def assert_as_decoded(payloads: list[bytes], points: list[int], reader_type: type[EventReader]) -> None:
+    """Compare the events of a stream with those of full decoding."""
+    stream = b"".join(b"data: %b\n\n" % data for data in payloads)
+    events, code = await replay(split_at(stream, points), reader_type())
+    expected, expected_code = decode_each(stream, reader_type())
+    assert separate(events) == separate(expected)
+    assert code == expected_code
+
+
+@given(padded_lists(PADDED, PADDINGS), split_points)
+async def test_reading_padded_events_by_template_equals_full_decoding(payloads: list[bytes], points: list[int]) -> None:
+    await assert_as_decoded(payloads, points, ChunkReader)
+
+
+@given(padded_lists(PADDED_RESPONSES, PADDINGS), split_points)
+async def test_reading_padded_events_with_numbers_equals_full_decoding(
+    payloads: list[bytes], points: list[int]
+) -> None:
+    await assert_as_decoded(payloads, points, ResponsesReader)
+
+
+@given(padded_lists(SPACED, SPACES), split_points)
+async def test_reading_events_with_spaces_equals_full_decoding(payloads: list[bytes], points: list[int]) -> None:
+    await assert_as_decoded(payloads, points, MessagesReader)
+
+
+PADDED_BY = [
+    *((event, ChunkReader, PADDINGS) for event in PADDED[:4]),
+    *((event, ResponsesReader, PADDINGS) for event in PADDED_RESPONSES),
+    *((event, MessagesReader, SPACES) for event in SPACED[:3]),
+    (SPACED[4], MessagesReader, PADDINGS),
+]
+
+
+@pytest.mark.parametrize(("event", "reader_type", "paddings"), PADDED_BY)
+def test_the_padding_of_an_event_may_be_any(
+    event: bytes, reader_type: type[EventReader], paddings: list[bytes]
+) -> None:
+    template = learned(padded(event, b'"a"', paddings[2]), reader_type=reader_type)
+    text = '"obfuscation":"x","p":"","sequence_number":7}'
+    payloads = [padded(event, orjson.dumps(text), padding, number) for number, padding in enumerate(paddings)]
+    assert template.match_payloads(payloads, 0) == [text] * len(payloads)
+    assert [template.match_read(b"data: %b\n\n" % payload) for payload in payloads] == [text] * len(payloads)
+
+
+@pytest.mark.parametrize(("event", "reader_type"), [(event, reader_type) for event, reader_type, _ in PADDED_BY])
+@pytest.mark.parametrize("padding", [b"\\", b"\\u0061", b'"', b'","obfuscation":"', b"\x01", b"\t", b"\xff", b"\x7f"])
+def test_a_padding_that_may_mean_something_is_decoded(
+    event: bytes, reader_type: type[EventReader], padding: bytes
+) -> None:
+    template = learned(padded(event, b'"a"', b"  "), reader_type=reader_type)
+    assert template.match_payloads([padded(event, b'"b"', padding)], 0) == []
+
+
+@pytest.mark.parametrize("event", [*PADDED[:1], *PADDED_RESPONSES, *SPACED[:2]])
+def test_the_layout_has_the_place_of_the_padding(event: bytes) -> None:
+    reader_type = ChunkReader if event in PADDED else MessagesReader if event in SPACED else ResponsesReader
+    template = learned(padded(event, b'"%"', b"  "), reader_type=reader_type)
+    read = b"data: %b\n\n" % padded(event, b'"b"', b" ", 99)
+    assert template.match_read(read) == "b"
+    layout = template.layout(b"%x\r\n", read, verbatim=False)
+    head, between, tail = layout.head, layout.between, layout.tail
+    if layout.number_in == "between":
+        between %= layout.number
+    elif layout.number_in == "tail":
+        tail %= layout.number
+    head %= (16, layout.number) if layout.number_in == "head" else 16
+    assert layout.padding is not None
+    first, second = (b"   ", b'"c"') if layout.padding.is_first else (b'"c"', b"   ")
+    assert head + first + between + second + tail == b"10\r\ndata: %b\n\n\r\n" % padded(event, b'"c"', b"   ", 100)
