@@ -177,8 +177,13 @@ class HttpProtocol(HttpToolsProtocol):
         self._unbind()
 
     def eof_received(self) -> None:
-        """Report the disconnect: the transport closes the connection of a client that has ended its side."""
+        """Report the disconnect: the transport closes the connection of a client that has ended its side.
+
+        It closes once the client has what was written before: an abort would take that back.
+        """
         if self._on_disconnect is not None:
+            self.write_head()
+            self.cycle.disconnected = True
             self._on_disconnect()
 
     def write(self, frames: Sequence[bytes]) -> bool:

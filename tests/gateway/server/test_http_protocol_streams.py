@@ -1,6 +1,7 @@
 """Requests before, during and after a stream on the same connection of `HttpProtocol`, on raw sockets."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -108,6 +109,31 @@ async def test_a_stream_is_stopped_in_the_call_that_reports_its_disconnect(serve
         protocol.eof_received()
         assert (served.hub.viewers, served.only.state) == (0, State.STOPPING)
     await until(lambda: served.only.state.is_terminal)
+
+
+async def test_a_client_that_ends_its_side_gets_what_was_written_and_no_reset(served: Served) -> None:
+    async with connected(served) as (reader, writer):
+        writer.write(request(BODY) + BODY)
+        await served.called()
+        await read_until(reader, b"accepted")
+        writer.write_eof()
+        async with asyncio.timeout(10):
+            assert not (await reader.read()).endswith(b"0\r\n\r\n")
+    await until(lambda: served.only.state.is_terminal)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/chat/text"])
+async def test_a_client_that_leaves_before_its_response_begins_is_no_error(
+    served: Served, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    async with connected(served) as (reader, writer):
+        writer.write(request(BODY).replace(b"/api/chat/stream", path.encode()) + BODY)
+        await served.called()
+        writer.write_eof()
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+    await until(lambda: served.only.state.is_terminal)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_a_connection_carries_one_stream_after_the_other(served: Served) -> None:
