@@ -50,15 +50,21 @@ def events() -> Mapping[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for path, module in _modules():
         for node in ast.walk(module):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "log_fields":
-                names = {keyword.arg or "**" for keyword in node.keywords}
-                for event in _names(node.args[0], str(path)):
-                    found.setdefault(event, set()).update(names)
+            match node:
+                case ast.Call(func=ast.Name(id="log_fields"), args=[event]):
+                    names = {keyword.arg or "**" for keyword in node.keywords}
+                case ast.Dict(keys=[ast.Name(id="EVENT"), *keys], values=[ast.Constant() as event, *_]):
+                    # Where they are many: a call with all of them as arguments would cost more than the line.
+                    names = {str(key.value) if isinstance(key, ast.Constant) else "**" for key in keys}
+                case _:
+                    continue
+            for name in _names(event, str(path)):
+                found.setdefault(name, set()).update(names)
     return {event: frozenset(names) for event, names in found.items()}
 
 
 def _names(node: ast.expr, place: str) -> Iterator[str]:
-    """Yield the names that the first argument of `log_fields` may be."""
+    """Yield the names that an expression for an event may be."""
     match node:
         case ast.Constant(value=str(name)):
             yield name
