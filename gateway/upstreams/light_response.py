@@ -7,6 +7,7 @@ from collections import deque
 from typing import Any, Final, TypeVar
 
 import aiohttp
+from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -34,12 +35,14 @@ def lighten(response: aiohttp.ClientResponse) -> None:
     response._headers, response._raw_headers = _NO_REQUEST.headers, ()  # noqa: SLF001
     # `response.headers` keeps what it returned.
     response._cache.clear()  # noqa: SLF001
-    _replace_queues(response.content, ShortQueue)
+    if response.content is not EMPTY_PAYLOAD:
+        _replace_queues(response.content, ShortQueue)
 
 
 def read_available(body: aiohttp.StreamReader) -> bytes:
     """Return what has arrived of the body of such a response, however many pieces it came in."""
-    if len(body._buffer) > MAX_SHORT:  # noqa: SLF001
+    # That of a response without a body (204, say) has no queue.
+    if body is not EMPTY_PAYLOAD and len(body._buffer) > MAX_SHORT:  # noqa: SLF001
         _replace_queues(body, deque)
     return body.read_nowait()
 
