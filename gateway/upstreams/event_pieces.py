@@ -102,7 +102,7 @@ class EventPieces(NamedTuple):
     @classmethod
     def of(cls, prefix: bytes, suffix: bytes) -> "EventPieces":
         """Return the pieces of the event with these bytes around its text."""
-        head, between, tail, padding = _divide(prefix, suffix)
+        (head, between, tail), padding = divide(prefix, suffix)
         if (first := Piece.of(head)).is_numbered:
             return cls(first, Piece(tail), Piece(between), padding, "head")
         if (middle := Piece.of(between)).is_numbered:
@@ -126,16 +126,16 @@ class EventPieces(NamedTuple):
         return b"%b%b%b%b%b" % (head, first, between, second, tail)
 
 
-def _divide(prefix: bytes, suffix: bytes) -> tuple[bytes, bytes, bytes, Padding | None]:
+def divide(prefix: bytes, suffix: bytes) -> tuple[tuple[bytes, bytes, bytes], Padding | None]:
     """Return head, between and tail of the event with these bytes around its text, and its padding."""
     if found := _PADDING.search(suffix):
         start, end = found.span(found.lastgroup or 0)
-        return prefix, suffix[:start], suffix[end:], _padding(found, is_first=False)
+        return (prefix, suffix[:start], suffix[end:]), _padding(found, is_first=False)
     # No spaces are found here: a text stands between this and the last brace.
     if found := _PADDING.search(prefix):
         start, end = found.span(found.lastgroup or 0)
-        return prefix[:start], prefix[end:], suffix, _padding(found, is_first=True)
-    return prefix, b"", suffix, None
+        return (prefix[:start], prefix[end:], suffix), _padding(found, is_first=True)
+    return (prefix, b"", suffix), None
 
 
 def _padding(found: re.Match[bytes], *, is_first: bool) -> Padding:

@@ -6,7 +6,7 @@ the generation sends.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple, TypeGuard
 
 from pydantic import JsonValue
 
@@ -15,6 +15,7 @@ from gateway.dialects.json_data import as_encodable, decode
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Verbatim
+from gateway.upstreams.event_pieces import Padding, divide
 
 _NO_USAGE: Final = b',"usage":null'
 """A field of all chunks once usage figures are asked for. A JSON string contains no unescaped quote, so not this."""
@@ -25,6 +26,23 @@ _NOTHING: Final = (b"\n", b"")
 _LF: Final = 0x0A
 _ERROR: Final = b'"error"'
 _USAGE: Final = b'"usage"'
+
+
+class _PaddedLine(NamedTuple):
+    """Pieces of a plain line with a padding behind its text (`event_pieces.py`), and the same as they are passed on."""
+
+    pieces: tuple[bytes, bytes, bytes]
+    plain: tuple[bytes, bytes, bytes]
+    padding: Padding
+
+    def pass_on(self, data: bytes, string: bytes) -> bytes:
+        """Return what is passed on of a line that differs in text and padding only; b"" for any other."""
+        head, between, tail = self.pieces
+        padding = data[len(head) + len(string) + len(between) : len(data) - len(tail)]
+        if padding.strip(self.padding.chars) or data != b"%b%b%b%b%b" % (head, string, between, padding, tail):
+            return b""
+        head, between, tail = self.plain
+        return b"%b%b%b%b%b" % (head, string, between, padding, tail)
 
 
 class VerbatimEvents:
@@ -40,6 +58,8 @@ class VerbatimEvents:
         self._last = b""
         self._around = self._plain_around = _NOTHING
         """What stands before and behind the text of plain lines, and the same as it is passed on."""
+        self._padded: _PaddedLine | None = None
+        """In place of these, if plain lines are padded."""
 
     def pass_on(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """Return the chunks of an entry with data of its provider."""
@@ -51,21 +71,34 @@ class VerbatimEvents:
     def plain_text(self, data: bytes, string: bytes) -> bytes:
         """Return the chunks of a text, one in a line, as `plain_lines`; `string` is the JSON of the text.
 
-        Most chunks differ from an earlier plain one only in a string that is a value: that brings neither fields nor
-        lines. So they are compared, which costs a tenth of looking for what must not be in them.
+        Most chunks differ from an earlier plain one only in strings that are values, or in spaces: these bring neither
+        fields nor lines. So they are compared, which costs a tenth of looking for what must not be in them.
         """
         head, tail = self._around
         if data == b"%b%b%b" % (head, string, tail):
             head, tail = self._plain_around
             self._last = b"%b%b%b" % (head, string, tail)
             return self._last
+        if self._padded is not None and (line := self._padded.pass_on(data, string)):
+            self._last = line
+            return line
         lines = self.plain_lines(data)
         head, found, tail = data.partition(string)
         # Behind a colon stands a value.
         if lines and found and b"\n" not in data and head.endswith((b":", b": ")):
-            self._around = head, tail
-            self._plain_around = self._around if self._with_usage else (_plain(head), _plain(tail))
+            self._learn(head, tail)
         return lines
+
+    def _learn(self, head: bytes, tail: bytes) -> None:
+        """Keep what stands around the text of a plain line."""
+        pieces, padding = divide(head, tail)
+        if padding is not None and not padding.is_first:
+            first, between, last = pieces
+            plain = pieces if self._with_usage else (_plain(first), _plain(between), _plain(last))
+            self._padded, self._around = _PaddedLine(pieces, plain, padding), _NOTHING
+            return
+        self._padded, self._around = None, (head, tail)
+        self._plain_around = self._around if self._with_usage else (_plain(head), _plain(tail))
 
     def plain_lines(self, data: bytes) -> bytes:
         """Return the chunks of some content, one in a line; b"" if they must be decoded.
@@ -83,10 +116,14 @@ class VerbatimEvents:
         """Return the chunks of some lines, each of which is decoded."""
         if not data:
             return ()
-        lines = [line for line in data.split(b"\n") if self._passes(_decode(line))]
+        chunks = [(line, chunk) for line in data.split(b"\n") if self._passes(chunk := _decode(line))]
+        lines = [line if self._with_usage else _plain(line) for line, _ in chunks]
         if has_content and lines:
             self._last = lines[-1]
-        return [ProjectedEvent(line if self._with_usage else _plain(line)) for line in lines]
+        else:
+            # That of a chunk with content counts if it is the last one, as on the short way.
+            self._has_finish_reason = self._has_finish_reason or any(_finish_reason(chunk) for _, chunk in chunks)
+        return [*map(ProjectedEvent, lines)]
 
     def last_chunk(self) -> JsonObject:
         """Return the last chunk with content, decoded."""
@@ -97,15 +134,14 @@ class VerbatimEvents:
         """Return True if a finish reason was passed on."""
         return self._has_finish_reason or bool(_finish_reason(self.last_chunk()))
 
-    def _passes(self, chunk: JsonObject | None) -> bool:
-        """Return True if a chunk is passed on, and note which part of the end it is."""
+    def _passes(self, chunk: JsonObject | None) -> TypeGuard[JsonObject]:
+        """Return True if a chunk is passed on, and note whether it has figures."""
         if chunk is None or _has_error(chunk):
             return False
         has_usage = bool(chunk.get("usage"))
         if has_usage and not (chunk.get("choices") or self._with_usage):
             return False
         self.has_usage = self.has_usage or has_usage
-        self._has_finish_reason = self._has_finish_reason or bool(_finish_reason(chunk))
         return True
 
 

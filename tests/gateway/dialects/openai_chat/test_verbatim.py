@@ -59,6 +59,16 @@ LINES: Final = [
     b'{"error":0,"choices":[{"delta":{"content":%b}}]}',
     b'{"choices":[{"delta":{%b:"content"}}]}',
     b'{"a":%b,"choices":[{"delta":{"content":"a"}}]}',
+    *(
+        b'{"choices":[{"delta":{"content":%%b}}],"usage":null,"obfuscation":"%b"}' % padding
+        for padding in (b"", b"a", b"a", b"error", b"usage", b",", b'x","error":"', b'x","usage":"', b"\\\\", b"}")
+    ),
+    b'{"choices":[{"delta":{"content":%b}}],"obfuscation":"xyz","usage":null}',
+    b'{"choices":[{"delta":{"content":%b}}],"obfuscation":"","usage":null}',
+    b'{"obfuscation":"xyz","choices":[{"delta":{"content":%b}}],"usage":null}',
+    b'{"choices":[{"delta":{"content":%b}}]}',
+    b'{"choices":[{"delta":{"content":%b}}]    }',
+    b'{"choices":[{"delta":{"content":%b}}] }',
 ]
 STRINGS: Final = [
     *("a", "b", ",", ":", "error", "usage", "content", "\n", "", "index"),
@@ -73,6 +83,9 @@ SENT: Final = st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from(STRINGS
 
 @given(SENT, st.booleans())
 @example([(LINES[3], ",", False), (LINES[3], "x", False)], False)
+@example([(line, "a", False) for line in LINES[-15:]], False)
+@example([(line, "error", False) for line in LINES[-15:]], True)
+@example([(LINES[4], "a", False), (LINES[4], "error", False), (LINES[0], "a", False)], False)
 @example([(LINES[8], "a", False), (LINES[8], "error", False), (LINES[8], "usage", False)], False)
 def test_the_short_way_of_text_passes_on_the_same(
     sent: list[tuple[bytes, str, bool]],
@@ -145,3 +158,14 @@ def test_the_last_chunk_can_be_continued() -> None:
     [entry] = entries(Verbatim(rb'{"id":"\ud83d","choices":[]}'), Chunk("a"))
     verbatim.pass_on(entry)
     assert verbatim.last_chunk()["id"] == "\ufffd"
+
+
+@pytest.mark.parametrize("usage", [False, True])
+def test_a_padded_chunk_keeps_its_own_padding(usage: bool) -> None:
+    verbatim = VerbatimEvents(usage=usage)
+    event = b'{"choices":[{"delta":{"content":"%b"}}]%b,"obfuscation":"%b"}'
+    null = b',"usage":null'
+    for text, padding in ((b"a", b"k2J"), (b"bc", b"x8"), (b"d", b""), (b'\\"obfuscation\\":\\"', b"m0Zq")):
+        data = event % (text, null, padding)
+        expected = event % (text, null if usage else b"", padding)
+        assert verbatim.plain_text(data, b'"%b"' % text) == expected
