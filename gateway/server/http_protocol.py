@@ -169,6 +169,8 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection's slot, and tell the viewer, if there is one."""
         self._cancel_deadline()
+        # `write_head` may be called later, and uvloop's transport raises an error then.
+        self._head = b""
         super().connection_lost(exc)
         if self._connection_slot is not None:
             self._connection_slot.release()

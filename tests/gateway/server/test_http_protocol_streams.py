@@ -136,6 +136,18 @@ async def test_a_client_that_leaves_before_its_response_begins_is_no_error(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
+async def test_a_head_is_not_written_to_a_connection_that_is_lost(served: Served) -> None:
+    async with connected(served) as (reader, _):
+        await until(lambda: len(served.protocols) == 1)
+        (protocol,) = (each for each in served.protocols if isinstance(each, HttpProtocol))
+        protocol.begin(b"HTTP/1.1 200 OK\r\n\r\n")
+        protocol.transport.set_protocol(asyncio.Protocol())
+        protocol.connection_lost(ConnectionResetError())
+        protocol.write_head()
+        protocol.transport.close()
+        assert await reader.read() == b""
+
+
 async def test_a_connection_carries_one_stream_after_the_other(served: Served) -> None:
     async with connected(served) as (reader, writer):
         for number in range(1, 4):
