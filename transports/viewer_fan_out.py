@@ -67,7 +67,8 @@ class ViewerFanOut(FanOut):
     def _call_all(self, readers: Iterator[Reader]) -> None:
         dropped, cursor_class = self._dropped, self._cursor
         frames: Sequence[bytes] = ()
-        framing, first, last, size, now = "", 0, 0, 0, 0.0
+        # No cursor stands before the beginning of a log.
+        framing, first, last, size, now = "", -1, 0, 0, 0.0
         written: tuple[EventLog, WritingViewer] | None = None
         for cursor in cast("Iterator[LogCursor]", readers):
             if dropped and cursor in dropped:

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from gateway.admission.slots import Slots
 from gateway.api.services import Services
-from gateway.generation.event_log import Entry
+from gateway.generation.event_log import Entry, EventLog
 from gateway.generation.fan_out import SLICE, FanOut
 from gateway.generation.generation import Generation
 from gateway.pipeline.hub import Hub
 from gateway.protocol.events import Chunk, Event, Reasoning, ToolCall, Verbatim
 from gateway.replicas.generations import Generations
 from gateway.routing.registry import ModelRegistry
-from tests.gateway.generation.generations import streaming
+from tests.gateway.generation.generations import new_generation, streaming
 from tests.manual_clock import ManualClock
 from transports.viewer import Viewer
 
@@ -72,17 +72,17 @@ class CalledViewer(Viewer):
 class Audience:
     """The viewers of one generation."""
 
-    def __init__(self, viewer: type[Viewer]) -> None:
+    def __init__(self, viewer: type[Viewer], generation: Generation | None = None, *, shares: bool = True) -> None:
         self.clock = CountingClock()
         hub = Hub(ModelRegistry([]), Slots(0, 0), self.clock)
         self._services = Services(hub, Generations(hub), self.clock, heartbeat=15)
         self._viewer = viewer
-        self.generation: Generation = streaming(1 << 20)
+        self.generation: Generation = generation or streaming(1 << 20)
         self.connections: list[Connection] = []
         self.viewers: list[Viewer] = []
         for number in range(VIEWERS):
             # Now and then one with another framing, one that shares no frames, and one whose text is joined.
-            framing = "" if number % 97 == 96 else "other" if number % 7 == 3 else "usual"
+            framing = "" if number % 97 == 96 or not shares else "other" if number % 7 == 3 else "usual"
             self.add(framing, coalesce_ms=50 if number % 89 == 2 else 0)
 
     def add(self, framing: str, after: int = 0, coalesce_ms: int = 0) -> None:
@@ -164,6 +164,19 @@ def test_each_viewer_gets_what_it_would_get_by_itself(
         assert audience.state == reference.state
     audience.close()
     reference.close()
+
+
+def test_viewers_that_share_no_frames_get_the_first_event_of_an_empty_log() -> None:
+    for viewer in (Viewer, CalledViewer):
+        # As that of a generation of another gateway is, whose events come later.
+        generation = new_generation()
+        generation.log = EventLog(generation.id)
+        audience = Audience(viewer, generation, shares=False)
+        audience.step("append", 0, [Chunk("a")])
+        audience.step("turn", 0, ())
+        assert {len(connection.written) for connection in audience.connections} == {1}
+        assert all(b"".join(connection.written) for connection in audience.connections)
+        audience.close()
 
 
 def test_those_that_keep_up_are_not_called_one_by_one() -> None:
