@@ -105,7 +105,8 @@ class EventPieces(NamedTuple):
         (head, between, tail), padding = divide(prefix, suffix)
         if (first := Piece.of(head)).is_numbered:
             return cls(first, Piece(tail), Piece(between), padding, "head")
-        if (middle := Piece.of(between)).is_numbered:
+        middle = Piece.of(between) if between else _EMPTY
+        if middle.is_numbered:
             return cls(first, Piece(tail), middle, padding, "between")
         last = Piece.of(tail)
         return cls(first, last, middle, padding, "tail" if last.is_numbered else None)
@@ -119,11 +120,11 @@ class EventPieces(NamedTuple):
     def probe(self) -> bytes:
         """Return the event with the probe in place of its text, another number and another padding."""
         text, padding = orjson.dumps(PROBE), self.padding
-        head, between, tail = (piece.numbered(PROBE_NUMBER) for piece in (self.head, self.between, self.tail))
+        head, tail = self.head.numbered(PROBE_NUMBER), self.tail.numbered(PROBE_NUMBER)
         if padding is None:
             return b"%b%b%b" % (head, text, tail)
         first, second = (padding.sample, text) if padding.is_first else (text, padding.sample)
-        return b"%b%b%b%b%b" % (head, first, between, second, tail)
+        return b"%b%b%b%b%b" % (head, first, self.between.numbered(PROBE_NUMBER), second, tail)
 
 
 def divide(prefix: bytes, suffix: bytes) -> tuple[tuple[bytes, bytes, bytes], Padding | None]:

@@ -119,9 +119,9 @@ class TextTemplate:
         """
         data_at, (first, last, middle, padding, number_in) = _data_start(read), self._pieces
         head = b"%b%b%b" % (size_format, read[:data_at], first.format())
-        between, tail = (piece.format() if piece.is_numbered else piece.begin for piece in (middle, last))
+        between = middle.format() if middle.is_numbered else middle.begin
+        tail = (last.format() if last.is_numbered else last.begin) + b"\n\n\r\n"
         number = None if number_in is None else int(self._number) + 1
-        tail += b"\n\n\r\n"
         return ChunkLayout(self.kind, head, between, tail, data_at, verbatim, padding, number, number_in)
 
     def match_payloads(self, payloads: Sequence[bytes], start: int) -> list[str]:
