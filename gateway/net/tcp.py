@@ -41,7 +41,11 @@ def _unacknowledged(descriptor: int) -> int:
 
 def reset(transport: asyncio.WriteTransport) -> None:
     """Reset a connection. Does nothing to one that is closed already."""
-    sock = transport.get_extra_info("socket")
+    try:
+        sock = transport.get_extra_info("socket")
+    except AttributeError:
+        # asyncio's own transport of TLS raises it once it was closed twice, as aiohttp does after what is not HTTP.
+        sock = None
     if sock is not None and sock.fileno() >= 0:
         with suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)

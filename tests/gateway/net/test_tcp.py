@@ -1,11 +1,14 @@
 """Reset of a TCP connection, and what the peer has before it."""
 
 import asyncio
+import ssl
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from gateway.net.tcp import delivered, reset
+from tests.certificates import Authority
 
 
 async def test_the_peer_sees_a_reset_and_a_second_one_does_nothing() -> None:
@@ -24,6 +27,20 @@ async def test_the_peer_sees_a_reset_and_a_second_one_does_nothing() -> None:
             await reader.read()
         reset(transport)
         writer.close()
+
+
+async def test_a_tls_connection_that_was_closed_twice_can_be_reset(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    server = await asyncio.start_server(
+        lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=authority.server("localhost")
+    )
+    async with server:
+        client = ssl.create_default_context(cafile=str(authority.ca_file))
+        address = server.sockets[0].getsockname()
+        _, writer = await asyncio.open_connection(*address, ssl=client, server_hostname="localhost")
+        writer.close()
+        writer.close()
+        reset(writer.transport)
 
 
 async def test_all_that_was_written_is_delivered_before_a_reset() -> None:
