@@ -168,7 +168,7 @@ def _page(keys: Sequence[StoredKey], query: Mapping[str, str]) -> tuple[Sequence
         start = 1 + next((at for at, key in enumerate(keys) if key.id == after), -1)
         if start == 0:
             message = "after: there is no key of this id any more: begin with the first page again."
-            raise invalid(message, param="after")
+            raise invalid(message, param="after", status=HTTPStatus.NOT_FOUND)
     page = keys[start : start + limit] if "limit" in query else keys[start:]
     return page, page[-1].id if start + len(page) < len(keys) else None
 

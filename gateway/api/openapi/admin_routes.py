@@ -31,7 +31,7 @@ ADMIN_OPERATIONS: Final[Sequence[Operation]] = (
         "admin",
         "List the keys, and what they have used today",
         (ResponseSpec(200, "The keys.", admin_bodies.KeyList),),
-        (NOT_OPERATOR, INVALID_FIELDS),
+        (NOT_OPERATOR, INVALID_FIELDS, NO_KEY),
         ("PageLimit", "AfterKey", "RequestId"),
     ),
     Operation(
