@@ -1,6 +1,7 @@
 """A TCP link between a gateway and its store, whose faults begin and end while connections are open."""
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, Self, cast
 
@@ -18,16 +19,22 @@ class _Side(asyncio.Protocol):
     other: "_Side | None" = None
     transport: asyncio.Transport | None = None
     _held: list[bytes] = field(default_factory=list)
+    _late: deque[bytes] = field(default_factory=deque)
+    """What is late, in its order: what comes later must not overtake it."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.link.sides[self] = None
 
     def data_received(self, data: bytes) -> None:
-        if self.link.delay:
-            asyncio.get_running_loop().call_later(self.link.delay, self.forward, data)
+        if self.link.delay or self._late:
+            self._late.append(data)
+            asyncio.get_running_loop().call_later(self.link.delay, self._forward_late)
         else:
             self.forward(data)
+
+    def _forward_late(self) -> None:
+        self.forward(self._late.popleft())
 
     def forward(self, data: bytes) -> None:
         """Send to the other end, or hold it: nothing is lost by a link that carries nothing for some time."""
