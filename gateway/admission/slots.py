@@ -89,8 +89,7 @@ class Slots:
         Raises:
             Refused: `queue_full`.
         """
-        limit = self.max_concurrent_per_client if max_concurrent is None else max_concurrent
-        slot_request = SlotRequest(principal, do_nothing, limit)
+        slot_request = SlotRequest(principal, do_nothing, self.limit_of(max_concurrent))
         if self.is_free_for(slot_request):
             self._grant(slot_request, now)
         elif self.max_queue and self.queued >= self.max_queue and not self._evict_for(principal):
@@ -167,6 +166,10 @@ class Slots:
             and self._running_of.get(slot_request.principal, 0) >= slot_request.max_concurrent
         ):
             return False
+        return self._has_free_slot
+
+    @property
+    def _has_free_slot(self) -> bool:
         return not self.max_concurrent or self.running < self.max_concurrent
 
     def _first_of_each(self) -> Iterator[SlotRequest]:
@@ -188,9 +191,7 @@ class Slots:
     def fill(self, now: float) -> None:
         """Grant free slots to those who wait: there may be some after the limits have changed."""
         granted: list[SlotRequest] = []
-        while (not self.max_concurrent or self.running < self.max_concurrent) and (
-            slot_request := next(filter(self._may_run, self._first_of_each()), None)
-        ):
+        while self._has_free_slot and (slot_request := next(filter(self._may_run, self._first_of_each()), None)):
             self._remove(slot_request)
             if slot_request.principal in self._queues:
                 # The principal's next turn is after all others'.

@@ -49,14 +49,13 @@ class Timing:
         """Return the measurements up to now, or up to the end."""
         end = now if self.ended_at is None else self.ended_at
         left_queue_at = end if self.admitted_at is None else self.admitted_at
-        accepted, first = self.accepted_at, self.first_content_at
+        first = self.first_content_at
         streamed = end - first if first is not None else 0.0
-        # Rounded as by `milliseconds`.
         return Metrics(
             request_id=request_id,
-            ttft_ms=round((first - accepted) * 1000, 3) if first is not None else None,
-            duration_ms=round((end - accepted) * 1000, 3),
-            queue_ms=round((left_queue_at - accepted) * 1000, 3),
+            ttft_ms=milliseconds(first - self.accepted_at) if first is not None else None,
+            duration_ms=milliseconds(end - self.accepted_at),
+            queue_ms=milliseconds(left_queue_at - self.accepted_at),
             chunks=counter.chunks,
             chars=counter.chars,
             bytes=counter.text_bytes,

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
 import orjson
@@ -97,7 +99,9 @@ async def test_commands_before_the_end_of_the_connection_are_executed(served: Se
         await until(lambda: not served.hub.running)
 
 
-async def test_a_generation_is_stopped_in_the_call_that_reports_the_disconnect(served: Served) -> None:
+@asynccontextmanager
+async def viewing(served: Served) -> AsyncIterator[WebSocketProtocol]:
+    """Start a generation that a disconnect cancels, and yield the connection once it waits for a command."""
     body = {**BODY, "options": {"on_disconnect": "cancel"}}
     async with connected(served) as (reader, writer):
         await open_socket(reader, writer)
@@ -106,6 +110,11 @@ async def test_a_generation_is_stopped_in_the_call_that_reports_the_disconnect(s
         await reader.readuntil(b"accepted")
         (protocol,) = (each for each in served.protocols if isinstance(each, WebSocketProtocol))
         await until(lambda: protocol.queue.is_awaited)
+        yield protocol
+
+
+async def test_a_generation_is_stopped_in_the_call_that_reports_the_disconnect(served: Served) -> None:
+    async with viewing(served) as protocol:
         protocol.eof_received()
         assert (served.hub.viewers, served.only.state) == (0, State.STOPPING)
     await until(lambda: not served.hub.running)
@@ -114,14 +123,7 @@ async def test_a_generation_is_stopped_in_the_call_that_reports_the_disconnect(s
 
 
 async def test_a_stop_that_was_read_with_the_disconnect_comes_first(served: Served) -> None:
-    body = {**BODY, "options": {"on_disconnect": "cancel"}}
-    async with connected(served) as (reader, writer):
-        await open_socket(reader, writer)
-        writer.write(command(type="start", id=1, **body))
-        await served.called()
-        await reader.readuntil(b"accepted")
-        (protocol,) = (each for each in served.protocols if isinstance(each, WebSocketProtocol))
-        await until(lambda: protocol.queue.is_awaited)
+    async with viewing(served) as protocol:
         protocol.data_received(command(type="interrupt", generation_id=served.only.id))
         protocol.eof_received()
         assert (served.hub.viewers, served.only.state) == (1, State.WAITING)
