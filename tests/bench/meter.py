@@ -84,13 +84,25 @@ class _Reading:
 
 
 class SteadyMeter:
-    """Measures within a window of a load. `provider` returns what the provider has counted so far."""
+    """Measures within a window of a load.
 
-    def __init__(self, server: Server, window: Window, streams: int, provider: Callable[[], ProviderStats]) -> None:
+    `provider` returns what the provider has counted so far; `release` lets it begin the answers that it holds, and is
+    called once all streams run.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        window: Window,
+        streams: int,
+        provider: Callable[[], ProviderStats],
+        release: Callable[[], None],
+    ) -> None:
         self._pids, self._store = tree(server.pid), server.store
         self._window = window
         self._streams = streams
         self._provider = provider
+        self._release = release
         self._all_run_at: float | None = None
         self._begun_at = 0.0
         self._begin: _Reading | None = None
@@ -101,6 +113,7 @@ class SteadyMeter:
         if self._begin is None:
             if self._all_run_at is None and self._provider().running >= self._streams:
                 self._all_run_at = now
+                self._release()
             if self._all_run_at is not None and now >= self._all_run_at + self._window.settle_seconds:
                 self._begin, self._begun_at = self._read(), now
         elif self._end is None and now >= self._begun_at + self._window.seconds:

@@ -48,7 +48,10 @@ ALL = (*OURS, *OTHERS, LITELLM, POLL)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of a load that is measured: so many seconds, after all streams have run for some. They must go on."""
+    """The part of a load that is measured: so many seconds, after all streams have run for some. They must go on.
+
+    Answers that are `held` begin when all streams run, however long it takes a server to start them.
+    """
 
     settle_seconds: float
     seconds: float
@@ -195,18 +198,26 @@ SCENARIOS = (
     Scenario(
         "idle",
         "Idle streams",
-        "2,000 open streams with one token per second",
+        "2,000 open streams with one token per second, which begin once all are open",
         (MEMORY_PER_STREAM,),
         (
             Shape(
                 2000,
                 2000,
-                AnswerSpec(7, interval_ms=1000),
+                AnswerSpec(7, interval_ms=1000, held=True),
                 ramp_seconds=3.0,
                 window=Window(settle_seconds=0.5, seconds=1),
             ),
         ),
-        (Shape(100, 100, AnswerSpec(3, interval_ms=200), ramp_seconds=0.2),),
+        (
+            Shape(
+                100,
+                100,
+                AnswerSpec(4, interval_ms=200, held=True),
+                ramp_seconds=0.2,
+                window=Window(settle_seconds=0, seconds=0),
+            ),
+        ),
     ),
     Scenario(
         "leave",

@@ -1,6 +1,7 @@
 """The steady part of a load is measured only while all its streams run."""
 
 import os
+from collections.abc import Callable
 
 from tests.bench.messages import ProviderStats
 from tests.bench.meter import SteadyMeter
@@ -12,8 +13,13 @@ OWN = Server(os.getpid(), 0, StartUsage(0, 0, 0))
 
 def meter_of(*stats: ProviderStats) -> SteadyMeter:
     """Return a meter of this process: 2 s, after 8 streams have run for 1 s. The provider has these counts in turn."""
+    return released_meter_of(lambda: None, *stats)
+
+
+def released_meter_of(release: Callable[[], None], *stats: ProviderStats) -> SteadyMeter:
+    """Return the same meter, with what is to be called once all streams run."""
     remaining = iter(stats)
-    return SteadyMeter(OWN, Window(settle_seconds=1, seconds=2), 8, lambda: next(remaining))
+    return SteadyMeter(OWN, Window(settle_seconds=1, seconds=2), 8, lambda: next(remaining), release)
 
 
 def test_the_window_is_measured() -> None:
@@ -44,3 +50,12 @@ def test_a_load_that_ends_before_its_window_is_not_measured() -> None:
         assert meter.usage() is None
         meter.on_time(now)
     assert meter.usage() is None
+
+
+def test_answers_are_released_once_when_all_streams_run() -> None:
+    released: list[float] = []
+    now = 0.0
+    meter = released_meter_of(lambda: released.append(now), *(ProviderStats(running=count) for count in (6, 7, 8, 8)))
+    for now in (0.0, 5.0, 9.0, 9.5, 10.0):
+        meter.on_time(now)
+    assert released == [9.0]

@@ -38,6 +38,9 @@ SAMPLING_SECONDS = 0.25
 EXTRA_SECONDS = 30.0
 """Time that the load generator may take beyond the limit of the load."""
 
+PROVIDER_SECONDS = 60.0
+"""Time that the provider may take to answer while it streams thousands of answers."""
+
 IDLE_SECONDS = 6.0
 """Time in which the provider must notice that nobody reads its streams any more."""
 
@@ -62,7 +65,11 @@ class Testbed:
     def run(self, target: Target, shape: Shape) -> tuple[Outcome, Usage, int]:
         """Run a load; return its outcome, the usage of the target, and the CPU time of the provider in ns."""
         window = shape.window
-        steady = SteadyMeter(self.server, window, shape.streams, self._request_stats) if window else None
+        steady = (
+            SteadyMeter(self.server, window, shape.streams, self.provider_stats, self.release_answers)
+            if window
+            else None
+        )
         meter = Meter(self.server, [self.provider.pid], steady)
         provider_cpu = cpu_time([self.provider.pid])
         request = self._start_and_view(target, shape) if shape.viewers_of_one else target.request(shape.answer)
@@ -71,6 +78,20 @@ class Testbed:
         usage = meter.stop(tally.cpu)
         used = cpu_time([self.provider.pid]) - provider_cpu
         return Outcome(shape, tally, self._wait_until_idle()), usage, used
+
+    def provider_stats(self) -> ProviderStats:
+        """Return what the provider has counted."""
+        return parse_provider_stats(self._get("/stats"))
+
+    def release_answers(self) -> None:
+        """Let the provider begin the answers that it holds."""
+        self._get("/release")
+
+    def _get(self, path: str) -> dict[str, object]:
+        url = f"http://127.0.0.1:{self.provider.port}{path}"
+        with urllib.request.urlopen(url, timeout=PROVIDER_SECONDS) as response:
+            document: dict[str, object] = json.load(response)
+            return document
 
     def _start_and_view(self, target: Target, shape: Shape) -> Request:
         request = target.request(shape.answer)
@@ -97,15 +118,11 @@ class Testbed:
 
     def _wait_until_idle(self) -> ProviderStats:
         deadline = time.monotonic() + IDLE_SECONDS
-        stats = self._request_stats()
+        stats = self.provider_stats()
         while stats.running and time.monotonic() < deadline:
             time.sleep(0.05)
-            stats = self._request_stats()
+            stats = self.provider_stats()
         return stats
-
-    def _request_stats(self) -> ProviderStats:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.provider.port}/stats", timeout=10) as response:
-            return parse_provider_stats(json.load(response))
 
 
 @contextmanager

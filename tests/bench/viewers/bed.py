@@ -14,7 +14,7 @@ from typing import IO, Final
 
 from tests.bench.figures import Figures, spread
 from tests.bench.measurement import NANOSECONDS, cpu_time, machine_cpu, memory
-from tests.bench.messages import ProviderStats, parse_provider_stats
+from tests.bench.messages import ProviderStats
 from tests.bench.processes import python, running, tree
 from tests.bench.targets import Target
 from tests.bench.testbed import Testbed, start_testbed
@@ -138,11 +138,11 @@ class Bed:
 
     def provider_stats(self) -> ProviderStats:
         """Return what the provider has counted."""
-        return parse_provider_stats(json.loads(_get(self.testbed.provider.port, "/stats")))
+        return self.testbed.provider_stats()
 
     def release(self) -> None:
-        """Release the answers that the provider holds: it begins them."""
-        _get(self.testbed.provider.port, "/release")
+        """Let the provider begin the answers that it holds."""
+        self.testbed.release_answers()
 
 
 class Phase:
