@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from gateway.billing.prices import Price
@@ -44,6 +45,9 @@ CATALOG_SETTINGS: Final = frozenset(
 
 UPSTREAM_KEY_VARIABLE: Final = f"{VARIABLE_PREFIX}UPSTREAM_API_KEY"
 """The variable of the key of a single upstream."""
+
+MAX_UNLISTED: Final = 256
+"""Models that are kept of those that clients name and the configuration does not list: they may name any."""
 
 T = TypeVar("T")
 
@@ -149,6 +153,8 @@ def _build_single(settings: Settings, builder: "CatalogBuilder", upstream: Upstr
         target = Target(upstream, limits=policy.limits, breaker=breaker)
     names = served_models(settings) if is_simulated else settings.model
 
+    # Without it, each start would make a model of its own, and a running one would keep it.
+    @lru_cache(maxsize=MAX_UNLISTED)
     def unlisted(name: str) -> Model | None:
         is_served = name.startswith("sim") if is_simulated else not names
         return Model(name, [target], policy) if is_served else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from pydantic import JsonValue
 
@@ -9,6 +10,8 @@ from gateway.billing.prices import Price
 from gateway.billing.usage import estimate_output
 from gateway.generation.attempt_times import AttemptTimes
 from gateway.protocol.events import Usage
+
+_NO_FACTS: Final[Mapping[str, JsonValue]] = {}
 
 
 @dataclass(slots=True, eq=False)
@@ -31,7 +34,7 @@ class Attempt:
     usage: Usage | None = None
     usage_final: bool = False
     finish_reason: str | None = None
-    response: Mapping[str, JsonValue] = field(default_factory=dict)
+    response: Mapping[str, JsonValue] = field(default_factory=lambda: _NO_FACTS)
     """What the provider says of its response."""
     opened: bool = False
     refused: bool = False

@@ -14,6 +14,7 @@ from gateway.pipeline.statistics import target_figures
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest
 from gateway.protocol.errors import Refused, lost
 from gateway.security.principals import Principal
+from gateway.telemetry.viewer_counts import with_viewer
 
 __all__ = ["FeedbackResult", "Hub", "InterruptResult", "RetentionPolicy", "fingerprint", "new_id"]
 """Some are of the modules below; all belong to the face of a hub."""
@@ -178,7 +179,7 @@ class Hub(StartingHub):
                 raise lost(generation_id)
             self._disconnects.add_viewer(record)
             if transport:
-                record.views[transport] = record.views.get(transport, 0) + 1
+                record.views = with_viewer(record.views, transport)
                 record.resumes += resumed
         if transport:
             self.observers.on_viewer(generation_id, transport, resumed=resumed)

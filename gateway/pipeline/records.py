@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +17,7 @@ from gateway.protocol.commands import OnDisconnect
 from gateway.protocol.errors import Refused, forbidden, invalid, lost, out_of_scope
 from gateway.protocol.events import Error
 from gateway.security.principals import Principal
+from gateway.telemetry.viewer_counts import NO_VIEWERS
 
 IdempotencyKey = tuple[str, str]
 """A principal's id, and the key it sent: keys of different principals never meet."""
@@ -50,11 +51,11 @@ class Record:
     viewers: int = 0
     was_viewed: bool = False
     """It has had a viewer."""
-    views: dict[str, int] = field(default_factory=dict)
+    views: Mapping[str, int] = field(default_factory=lambda: NO_VIEWERS)
     """Number of clients that have viewed it here, by transport."""
     resumes: int = 0
     """Number of these clients that had read a part before."""
-    aliases: dict[Alias, None] = field(default_factory=dict)
+    aliases: tuple[Alias, ...] = ()
     """In the order they were given."""
     is_surrendered: bool = False
     """Another gateway has taken it over."""
@@ -103,8 +104,8 @@ class Records:
         if alias in record.aliases:
             return None
         if len(record.aliases) >= MAX_ALIASES:
-            self._remove_alias(record, next(iter(record.aliases)))
-        record.aliases[alias] = None
+            self._remove_alias(record, record.aliases[0])
+        record.aliases += (alias,)
         self._by_alias[alias] = record
         return None if before is None else before.generation.id
 
@@ -187,11 +188,11 @@ class Records:
         key = record.idempotency_key
         if key is not None and self._by_idempotency_key.get(key) is record:
             del self._by_idempotency_key[key]
-        for alias in tuple(record.aliases):
+        for alias in record.aliases:
             self._remove_alias(record, alias)
 
     def _remove_alias(self, record: Record, alias: Alias) -> None:
-        del record.aliases[alias]
+        record.aliases = tuple(other for other in record.aliases if other != alias)
         if self._by_alias.get(alias) is record:
             del self._by_alias[alias]
 

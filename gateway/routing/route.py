@@ -1,9 +1,9 @@
 """The route of one generation through its model's targets: which one to call first, which next, and when. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.protocol.errors import Code, Failed, UnsupportedOption
 from gateway.routing.model import Model
@@ -28,6 +28,9 @@ class _Failures(NamedTuple):
     """Earliest time of the next call; infinite if there must be none."""
 
 
+_NO_FAILURES: Final[Mapping[Target, _Failures]] = {}
+
+
 @dataclass(slots=True)
 class Route:
     """The calls of one generation so far, and its next target. `began` and all times are seconds of one clock."""
@@ -40,7 +43,8 @@ class Route:
     """Targets that refused to continue a partial answer. They answer from the start instead."""
     _order: Sequence[Target] = field(init=False)
     _called: tuple[Target, ...] = field(init=False, default=())
-    _failures: dict[Target, _Failures] = field(init=False, default_factory=dict)
+    _failures: Mapping[Target, _Failures] = field(init=False, default_factory=lambda: _NO_FAILURES)
+    """Replaced, not changed: most routes have none, and share one that is empty."""
     _request_failed: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -80,7 +84,8 @@ class Route:
         policy = self.model.policy
         attempts = self._failures[target].attempts + 1 if target in self._failures else 1
         delay = policy.backoff.delay(failure, attempts, now - self.began, policy.random)
-        self._failures[target] = _Failures(attempts, inf if delay is None else now + delay)
+        failures = _Failures(attempts, inf if delay is None else now + delay)
+        self._failures = {**self._failures, target: failures}
         if failure.code is Code.RATE_LIMIT and failure.retry_after_ms is not None:
             # On the target, not on this route: the pause holds for other generations, too.
             target.cooldown_until = max(target.cooldown_until, now + failure.retry_after_ms / 1000)
@@ -104,7 +109,7 @@ class Route:
                 return None
             if self._pay(target):
                 return target, wait
-            self._failures[target] = self._failures[target]._replace(retry_at=inf)
+            self._failures = {**self._failures, target: self._failures[target]._replace(retry_at=inf)}
         return None
 
     @property

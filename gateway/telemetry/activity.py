@@ -9,6 +9,7 @@ from gateway.telemetry.history import EndFacts, History, Output, Totals
 from gateway.telemetry.observer import Observer
 from gateway.telemetry.recent import Recent
 from gateway.telemetry.summary import GenerationSummary
+from gateway.telemetry.viewer_counts import NO_VIEWERS, with_viewer, without_viewer
 
 SAMPLE_SECONDS: Final = 5.0
 """Time between two samples at least, unless the history is read: summing up many series takes milliseconds."""
@@ -27,22 +28,18 @@ class Activity(Observer):
         """Returns what is counted elsewhere since the start of the process."""
         self._unix = unix
         self._sampled_at = -inf
-        self._viewers: dict[str, dict[str, int]] = {}
+        self._viewers: dict[str, Mapping[str, int]] = {}
 
     def on_viewer(self, generation_id: str, transport: str, *, resumed: bool) -> None:
         """Count a viewer."""
-        counts = self._viewers.setdefault(generation_id, {})
-        counts[transport] = counts.get(transport, 0) + 1
+        self._viewers[generation_id] = with_viewer(self.viewers(generation_id), transport)
 
     def on_viewer_left(self, generation_id: str, transport: str) -> None:
         """Uncount a viewer."""
-        counts = self._viewers.get(generation_id, {})
-        left = counts.get(transport, 0) - 1
-        if left > 0:
-            counts[transport] = left
-            return
-        counts.pop(transport, None)
-        if not counts:
+        left = without_viewer(self.viewers(generation_id), transport)
+        if left:
+            self._viewers[generation_id] = left
+        else:
             self._viewers.pop(generation_id, None)
 
     def on_end(self, summary: GenerationSummary) -> None:
@@ -54,7 +51,7 @@ class Activity(Observer):
 
     def viewers(self, generation_id: str) -> Mapping[str, int]:
         """Return the viewers of a generation in this process, by transport."""
-        return dict(self._viewers.get(generation_id, {}))
+        return self._viewers.get(generation_id, NO_VIEWERS)
 
     def sample(self) -> None:
         """Add what was counted elsewhere to the history."""

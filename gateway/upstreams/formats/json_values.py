@@ -19,9 +19,11 @@ MAX_DEPTH: Final = 64
 class SurrogateJoiner:
     """Joins characters that arrive as two UTF-16 surrogates in different events: some servers cut JSON text there."""
 
+    __slots__ = ("pending",)
+
     def __init__(self) -> None:
-        self.pending: dict[Hashable, str] = {}
-        """High surrogates that are held back, by the stream of each."""
+        self.pending: dict[Hashable, str] | None = None
+        """High surrogates that are held back, by the stream of each; None if there are none, as nearly always."""
 
     def __bool__(self) -> bool:
         return bool(self.pending)
@@ -34,15 +36,18 @@ class SurrogateJoiner:
         # The path of nearly every chunk: `isascii` reads a flag of the string, not its characters.
         if text.isascii() and not self.pending:
             return text
-        text = self.pending.pop(stream, "") + text
+        pending = self.pending or {}
+        text = pending.pop(stream, "") + text
         if text and "\ud800" <= text[-1] <= "\udbff":
-            self.pending[stream] = text[-1]
+            pending[stream] = text[-1]
             text = text[:-1]
+        self.pending = pending or None
         return repair_surrogates(text)
 
     def discard(self, stream: Hashable) -> None:
         """Discard the pending surrogate of a stream that has ended: without its other half it is no character."""
-        self.pending.pop(stream, None)
+        if self.pending is not None:
+            self.pending.pop(stream, None)
 
 
 def repair_surrogates(text: str) -> str:

@@ -68,6 +68,10 @@ class OpenAIChatFormat:
         return ChunkReader(api_key)
 
 
+_NO_FACTS: Final[JsonObject] = {}
+"""Replaced, not changed: facts and figures come at the end, and until then all responses share this one."""
+
+
 @dataclass(slots=True)
 class ChunkReader:
     """Reads `chat.completion.chunk` objects; see `EventReader`.
@@ -86,8 +90,8 @@ class ChunkReader:
     """There were choices after the first one, or without a first one."""
     _was_early: bool = False
     """Content came after a reason: reasons of this server are no end mark."""
-    _usage: JsonObject = field(default_factory=dict)
-    _facts: JsonObject = field(default_factory=dict)
+    _usage: JsonObject = field(default_factory=lambda: _NO_FACTS)
+    _facts: JsonObject = field(default_factory=lambda: _NO_FACTS)
     """What the provider says of its response, unchecked."""
 
     @property

@@ -57,11 +57,12 @@ class DeltaReader:
     surrogates: SurrogateJoiner = field(default_factory=SurrogateJoiner)
     calls: ToolCalls | None = None
     """The tool calls, once there are any: few responses have them."""
-    kinds: dict[type, None] = field(default_factory=dict)
-    # Dictionaries: an empty set takes 150 bytes more.
+    kinds: tuple[type, ...] = ()
+    # Few, so a tuple: a dictionary or a set takes 200 bytes for as long as the response lasts.
     unknown: str | None = None
     response_id: str = ""
-    _cited: dict[str, None] = field(default_factory=dict)
+    _cited: dict[str, None] | None = None
+    """The sources that were cited, once there are any."""
     _refuses: bool = False
     """The model has begun to refuse."""
 
@@ -111,24 +112,29 @@ class DeltaReader:
         for source in (*list_of(chunk.get("search_results")), *list_of(chunk.get("citations"))):
             citation: JsonObject = {"url": source} if isinstance(source, str) else object_of(source)
             url = text_of(citation.get("url"))
-            if url and url not in self._cited:
+            if url and not (self._cited and url in self._cited):
                 self._append_citation(citation, events)
 
     def append_text(self, text: str, events: list[UpstreamEvent]) -> None:
         """Append a piece of the answer's text: the way of nearly every delta."""
         complete = text if text.isascii() and not self.surrogates.pending else self.surrogates.join(Chunk.type, text)
         if complete:
-            self.kinds[Chunk] = None
+            if Chunk not in self.kinds:
+                self.kinds += (Chunk,)
             events.append(Chunk(complete))
 
     def _append(self, event: SignedReasoning | ToolCall | Part, events: list[UpstreamEvent]) -> None:
-        self.kinds[type(event)] = None
+        self._record_kind(type(event))
         events.append(event)
 
     def _append_text(self, kind: type[Chunk | Reasoning], text: str | None, events: list[UpstreamEvent]) -> None:
         if text and (complete := self.surrogates.join(kind.type, text)):
-            self.kinds[kind] = None
+            self._record_kind(kind)
             events.append(kind(complete))
+
+    def _record_kind(self, kind: type) -> None:
+        if kind not in self.kinds:
+            self.kinds += (kind,)
 
     def _append_refusal(self, text: str, events: list[UpstreamEvent]) -> None:
         if not self._refuses:
@@ -145,6 +151,8 @@ class DeltaReader:
 
     def _append_citation(self, citation: JsonObject, events: list[UpstreamEvent]) -> None:
         part = citation_of(citation)
+        if self._cited is None:
+            self._cited = {}
         self._cited[str(part.fields["url"])] = None
         self._append(part, events)
 
