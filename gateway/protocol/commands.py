@@ -168,7 +168,8 @@ class StartRequest(OptionFields):
 
     @model_validator(mode="after")
     def _move_options(self) -> "StartRequest":
-        moved = [name for name in self.model_fields_set & _TOP_LEVEL if getattr(self, name) is not None]
+        given = self.model_fields_set & _TOP_LEVEL
+        moved = [name for name in given if getattr(self, name) is not None] if given else ()
         if not moved:
             return self
         merged = {**merge(("options",), self.options, self), "max_completion_tokens": None}
@@ -266,7 +267,7 @@ class StartCommand(StartRequest, Command):
 
     def as_request(self) -> StartRequest:
         """Return the fields of the POST body alone."""
-        return StartRequest(messages=self.messages, model=self.model, options=self.options, metadata=self.metadata)
+        return self.as_base(StartRequest)
 
 
 class GenerationCommand(Command):

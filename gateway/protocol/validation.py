@@ -1,7 +1,7 @@
 """Validation of decoded JSON as one kind of body. What is invalid is refused: the message names the field to change."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import ClassVar, Final, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError
@@ -18,6 +18,7 @@ MAX_INTEGER: Final = 2**63 - 1
 """Largest integer that can be passed on to every provider (64 bits, signed)."""
 
 Body = TypeVar("Body", bound=BaseModel)
+Strict = TypeVar("Strict", bound="StrictModel")
 _KEY: Final = "[key]"
 _UNION_MEMBER: Final = re.compile(r"(constrained-)?(str|int)$|(constrained-)?list\[|dict\[")
 
@@ -41,10 +42,18 @@ class StrictModel(BaseModel):
 
     def updated(self, **changes: object) -> Self:
         """Return a copy with other values: `model_copy` in fewer steps, for models without private attributes."""
-        copied = object.__new__(type(self))
+        return self._copy(type(self), self.__dict__ | changes, self.__pydantic_fields_set__ | changes.keys())
+
+    def as_base(self, base: type[Strict]) -> Strict:
+        """Return the fields of a base class alone, as its instance. They are valid, and not validated once more."""
+        values = {name: value for name, value in self.__dict__.items() if name in base.__pydantic_fields__}
+        return self._copy(base, values, self.__pydantic_fields_set__ & values.keys())
+
+    def _copy(self, kind: type[Strict], values: Mapping[str, object], given: Set[str]) -> Strict:
+        copied = object.__new__(kind)
         assign = object.__setattr__
-        assign(copied, "__dict__", self.__dict__ | changes)
-        assign(copied, "__pydantic_fields_set__", self.__pydantic_fields_set__ | changes.keys())
+        assign(copied, "__dict__", values)
+        assign(copied, "__pydantic_fields_set__", given)
         assign(copied, "__pydantic_extra__", self.__pydantic_extra__)
         assign(copied, "__pydantic_private__", None)
         return copied

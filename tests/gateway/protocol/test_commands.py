@@ -66,6 +66,22 @@ def test_a_prompt_stands_for_one_message_of_the_user() -> None:
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        {"messages": [MESSAGE]},
+        {"prompt": "Hello", "temperature": 1, "metadata": {"k": "v"}},
+        {"messages": [MESSAGE], "model": "m", "seed": 1, "options": {"seed": 1, "stop": ["x"]}, "n": 1},
+    ],
+)
+def test_a_start_command_is_the_request_of_the_same_fields(fields: dict[str, object]) -> None:
+    of_command = {"type": "start", "id": 1, "idempotency_key": "k", "traceparent": "t", "tracestate": "s"}
+    command, request = parse(StartCommand, {**of_command, **fields}).as_request(), parse(StartRequest, fields)
+    assert (type(command), command, command.model_fields_set) == (StartRequest, request, request.model_fields_set)
+    # The order of the fields counts, too: a repeated start is recognised by its JSON.
+    assert command.model_dump_json() == request.model_dump_json()
+
+
+@pytest.mark.parametrize(
     "messages",
     [
         [MESSAGE],
