@@ -10,11 +10,20 @@ from typing import Final, NamedTuple
 from gateway.admission.prompts import PromptReservation
 from gateway.protocol.errors import Refused, invalid
 
+try:
+    # In C, where the library could be built; as the library itself chooses.
+    from websockets.speedups import apply_mask
+except ImportError:
+    from websockets.utils import apply_mask
+
 HEAD_BYTES: Final = 1024
 """Bytes that are kept of a dropped message, so that a refusal can name it."""
 
 END_OF_MESSAGE: Final = b"\x80\x80\0\0\0\0"
 """An empty last fragment: for the parser, it ends a message whose rest was dropped (RFC 6455, 5.4)."""
+
+WHOLE_TEXT: Final = 0x81
+"""First byte of a frame that is a whole text message, without an extension (RFC 6455, 5.2)."""
 
 LONG_CONTROL_FRAME: Final = b"\x89\xfe\0\x7e" + bytes(4 + 126)
 """A ping of 126 bytes, in place of any control frame that is too long: the parser closes with 1002 (RFC 6455, 5.5)."""
@@ -78,11 +87,20 @@ class MessageLimiter:
         """Fragments of a message were passed on, and more must follow."""
         self._dropped: Dropped | None = None
 
+    def whole_text(self, data: bytes) -> bytes | None:
+        """Return the text of a read that is one message in one frame, as nearly every command is.
+
+        It needs no parser. Return None for any other read, which is to be fed.
+        """
+        if self._frame is not None or self._header or self._has_parsed or self._dropped is not None:
+            return None
+        header = _header_of_whole_text(data)
+        if not header or len(data) - header > self.max_bytes:
+            return None
+        return apply_mask(data[header:], data[header - 4 : header])
+
     def feed(self, data: bytes) -> list[bytes | bytearray | Dropped]:
         """Return whole frames, and each dropped message once."""
-        if self._frame is None and not (self._header or self._has_parsed or self._dropped) and _is_small_message(data):
-            # Most reads are: a command.
-            return [data]
         passed: list[bytes | bytearray | Dropped] = []
         if self._header:
             data, self._header = self._header + data, b""
@@ -177,9 +195,14 @@ class MessageLimiter:
         return self._dropped is None or not frame.is_data
 
 
-def _is_small_message(data: bytes) -> bool:
-    """Return True if a read is one masked frame with a length of one byte, and the last of its message."""
-    return 6 <= len(data) < 6 + 126 and data[0] > 0x7F and data[1] == 0x80 | len(data) - 6
+def _header_of_whole_text(data: bytes) -> int:
+    """Return the size of the header if a read is one masked frame with a text of less than 64 KiB; 0 if it is not."""
+    size = len(data)
+    if size < 6 or data[0] != WHOLE_TEXT:
+        return 0
+    if size < 6 + 126:
+        return 6 if data[1] == 0x80 | size - 6 else 0
+    return 8 if data[1] == 0x80 | 126 and int.from_bytes(data[2:4]) == size - 8 else 0
 
 
 def _read_header(data: bytes, at: int) -> _Frame | None:

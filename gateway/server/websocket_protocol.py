@@ -236,6 +236,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 self._fail(4413, f"Authenticate within {MAX_UNAUTHENTICATED_BYTES} bytes.")
                 return
             self._unauthenticated_bytes += len(data)
+        text = self._limiter.whole_text(data)
+        if text is not None and not (self.close_sent or self.transport.is_closing()):
+            # The library, which is between two messages, would return the same frame.
+            self.curr_msg_data_type, self.frames = "text", [text]
+            self.send_receive_event_to_app()
+            return
         for passed in self._limiter.feed(data):
             if self.disconnected or self.conn.parser_exc is not None:
                 break

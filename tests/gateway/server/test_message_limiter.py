@@ -5,6 +5,9 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.frames import Frame
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
 
 from gateway.admission.prompts import PromptMemory
 from gateway.server.message_limiter import END_OF_MESSAGE, LONG_CONTROL_FRAME, Dropped, MessageLimiter
@@ -28,6 +31,42 @@ def feed(limiter: MessageLimiter, stream: bytes, cuts: list[int]) -> tuple[bytes
             else:
                 passed += item
     return passed, dropped
+
+
+def parsed(read: bytes) -> list[Frame]:
+    """Return the frames that the library reads; the last one is a ping, if it could read everything."""
+    library = ServerProtocol(state=OPEN, max_size=None)
+    library.receive_data(read + encode(9, b"?"))
+    return [event for event in library.events_received() if isinstance(event, Frame)]
+
+
+SIZES = st.sampled_from([0, 1, 125, 126, 127, 255, 256, LIMIT, LIMIT + 1])
+LENGTHS = st.sampled_from([b"", b"\x80", b"\xfe\0\x7d", b"\xfe\0\x7e", b"\xff" + bytes(7) + b"\x7e"])
+
+
+@given(st.sampled_from(range(16)), st.booleans(), SIZES, st.binary(min_size=4, max_size=4))
+def test_a_whole_text_is_what_the_library_reads(opcode: int, last: bool, size: int, mask: bytes) -> None:
+    read = encode(opcode, bytes(at % 256 for at in range(size)), last=last, mask=mask)
+    text = MessageLimiter(LIMIT).whole_text(read)
+    assert (text is not None) == (opcode == 1 and last and size <= LIMIT)
+    if text is not None:
+        assert [(frame.opcode, bytes(frame.data)) for frame in parsed(read)] == [(1, text), (9, b"?")]
+
+
+@given(st.sampled_from([0x81, 0xC1, 0x01, 0x82, 0x89]), LENGTHS, st.binary(max_size=140))
+def test_other_reads_are_no_whole_text(first: int, length: bytes, rest: bytes) -> None:
+    read = bytes([first]) + length + rest
+    text = MessageLimiter(LIMIT).whole_text(read)
+    if text is not None:
+        assert [(frame.opcode, bytes(frame.data)) for frame in parsed(read)] == [(1, text), (9, b"?")]
+
+
+def test_within_a_message_no_read_is_a_whole_text() -> None:
+    whole = encode(1, b"{}")
+    for before in (whole[:1], whole[:7], encode(1, b"a", last=False), encode(1, b"x" * (LIMIT + 1))[:-1]):
+        limiter = MessageLimiter(LIMIT)
+        limiter.feed(before)
+        assert limiter.whole_text(whole) is None
 
 
 FRAGMENTS = st.lists(st.binary(max_size=140), min_size=1, max_size=4)

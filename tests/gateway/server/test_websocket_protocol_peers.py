@@ -49,3 +49,19 @@ async def test_a_message_sent_after_our_close_is_not_logged_as_an_error() -> Non
 async def test_a_message_in_fragments_arrives_whole() -> None:
     seen, _ = await sent(HANDSHAKE, masked(b"H", 0x01) + masked(b"", 0x00), masked(b"i", 0x80), masked(b"\0", 0x82))
     assert seen == ["Hi", b"\0"]
+
+
+@pytest.mark.parametrize(
+    "reads",
+    [
+        [masked(b"Hi"), masked(b""), masked(b"x" * 125), masked(b"x" * 126), masked(b"x" * 70_000)],
+        [masked(b"H", 0x01), masked(b"i", 0x80), masked(b"Hi"), masked(b"\0", 0x82), masked(b"Hi"), masked(b"", 0x89)],
+        [masked(b"Hi"), masked(b"\xff"), masked(b"Hi")],
+        [masked(b"Hi"), masked(b"H", 0x01), masked(b"Hi")],
+        [masked(b"Hi"), masked(b"\x03\xe8bye", 0x88), masked(b"Hi")],
+        [masked(b"close"), masked(b"Hi"), masked(b"\x03\xe8", 0x88)],
+    ],
+)
+async def test_a_text_that_comes_in_one_read_is_what_the_parser_reads(reads: list[bytes]) -> None:
+    split = [part for read in reads for part in (read[:1], read[1:])]
+    assert await sent(HANDSHAKE, *reads) == await sent(HANDSHAKE, *split)
