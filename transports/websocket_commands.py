@@ -134,14 +134,14 @@ class WebSocketCommands:
                 await self._execute(command, read_at, too_many)
         except Refused as refused:
             await self._send_rejected(refused, command_id, generation_id)
-        return self._reason_to_close()
+        return self._reason_to_close(too_many)
 
     async def reject(self, refused: Refused, head: str, read_at: float) -> Close | None:
         """Reject a message that was not kept and begins with `head`; return why the socket must be closed."""
-        self._services.commands.count_message(self._name, self._identity.address, read_at)
+        too_many = self._services.commands.count_message(self._name, self._identity.address, read_at)
         fields = leading_fields(head)
         await self._send_rejected(refused, fields.get("id"), fields.get("generation_id"))
-        return self._reason_to_close()
+        return self._reason_to_close(too_many)
 
     async def _send_rejected(self, refused: Refused, command_id: object, generation_id: object) -> None:
         if command_id is None and generation_id is None:
@@ -155,12 +155,13 @@ class WebSocketCommands:
             }
         )
 
-    def _reason_to_close(self) -> Close | None:
+    def _reason_to_close(self, too_many: Refused | None) -> Close | None:
         if self._close is not None:
             return self._close
         if self._unreadable >= MAX_UNREADABLE:
             return Close(4400, "Not valid commands; see docs/reference/protocol.md.")
-        if self._services.commands.is_flooded(self._name, self._identity.address, self._services.clock.now()):
+        now = self._services.clock.now()
+        if too_many is not None and self._services.commands.is_flooded(self._name, self._identity.address, now):
             return Close(4429, "Too many commands, also after they were rejected: slow down.")
         return None
 

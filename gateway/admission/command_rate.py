@@ -79,7 +79,10 @@ class CommandRate:
             self._sockets.spend(socket, -1, now)
 
     def is_flooded(self, socket: str, address: str, now: float) -> bool:
-        """Return True if a whole burst of messages came on a socket beyond those that were allowed."""
+        """Return True if a whole burst of messages came on a socket beyond those that were allowed.
+
+        Only a message that `count_message` refused can be the one that makes it a flood.
+        """
         return bool(self._limit.limit_for(address)) and self._sockets.level(socket, now) <= -self._sockets.burst
 
     def forget(self, socket: str) -> None:

@@ -1,6 +1,8 @@
 """Rate limit for commands."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.admission.command_rate import BURST_SECONDS, PER_SECOND, CommandRate
 from gateway.protocol.errors import Code, Refused
@@ -51,6 +53,14 @@ def test_a_socket_is_refused_messages_and_then_flooded() -> None:
     assert not rate.is_flooded("s", "", 0.5)
     rate.forget("s")
     assert rate.count_message("s", "", 0.2) is None
+
+
+@given(st.integers(1, 3), st.lists(st.floats(0, 2, allow_nan=False), max_size=60))
+def test_only_a_refused_message_begins_a_flood(per_second: int, pauses: list[float]) -> None:
+    rate, now = CommandRate(per_second), 0.0
+    for pause in pauses:
+        now += pause / 10
+        assert rate.count_message("s", "", now) is not None or not rate.is_flooded("s", "", now)
 
 
 def test_refunded_messages_do_not_count() -> None:

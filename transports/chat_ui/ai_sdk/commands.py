@@ -129,14 +129,14 @@ class AiSdkCommands:
             await self._execute(given, read_at)
         except Refused as refused:
             await self._refuse(refused, request_id)
-        return self._reason_to_close()
+        return self._reason_to_close(too_many)
 
     async def reject(self, refused: Refused, head: str, read_at: float) -> Close | None:
         """Reject a frame that was not kept and begins with `head`; return why the socket must be closed."""
-        self._services.commands.count_message(self._name, self._identity.address, read_at)
+        too_many = self._services.commands.count_message(self._name, self._identity.address, read_at)
         request_id = leading_fields(head).get("requestId")
         await self._refuse(refused, request_id if isinstance(request_id, str) else "")
-        return self._reason_to_close()
+        return self._reason_to_close(too_many)
 
     def messages(self, generation_id: str, entry: Entry) -> Sequence[bytes]:
         """Return the frames that an entry of the log of a generation stands for."""
@@ -274,13 +274,14 @@ class AiSdkCommands:
         elif self._close is None:
             self._close = Close(CODES[Code.INVALID_REQUEST].close_code, close_reason(refused))
 
-    def _reason_to_close(self) -> Close | None:
+    def _reason_to_close(self, too_many: Refused | None) -> Close | None:
         if self._close is not None:
             return self._close
         if self._identity.principal is None:
             # Its frames may be large: it gets one try. The SDK connects again with its next request.
             return Close(CODES[Code.AUTH_ERROR].close_code, close_reason(missing_credential()))
-        if self._services.commands.is_flooded(self._name, self._identity.address, self._services.clock.now()):
+        now = self._services.clock.now()
+        if too_many is not None and self._services.commands.is_flooded(self._name, self._identity.address, now):
             return Close(4429, "Too many frames, also after they were refused: slow down.")
         return None
 

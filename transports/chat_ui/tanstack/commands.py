@@ -91,13 +91,13 @@ class TanStackCommands:
             self._unreadable = 0
         except Refused as refused:
             await self._send_error(refused, body)
-        return self._reason_to_close()
+        return self._reason_to_close(too_many)
 
     async def reject(self, refused: Refused, head: str, read_at: float) -> Close | None:
         """Reject a message that was not kept and begins with `head`; return why the socket must be closed."""
-        self._services.commands.count_message(self._name, self._identity.address, read_at)
+        too_many = self._services.commands.count_message(self._name, self._identity.address, read_at)
         await self._send_error(refused, leading_fields(head))
-        return self._reason_to_close()
+        return self._reason_to_close(too_many)
 
     def messages(self, generation_id: str, entry: Entry) -> Sequence[bytes]:
         """Return the messages that an entry of the log of a run stands for."""
@@ -170,10 +170,11 @@ class TanStackCommands:
         self._unreadable += not isinstance(body.get("runId"), str)
         await self._send_json(error_event(self._dialect, refused, body))
 
-    def _reason_to_close(self) -> Close | None:
+    def _reason_to_close(self, too_many: Refused | None) -> Close | None:
         if self._unreadable >= MAX_UNREADABLE:
             return Close(4400, "Not valid messages; see docs/reference/chat-uis.md.")
-        if self._services.commands.is_flooded(self._name, self._identity.address, self._services.clock.now()):
+        now = self._services.clock.now()
+        if too_many is not None and self._services.commands.is_flooded(self._name, self._identity.address, now):
             return Close(4429, "Too many messages, also after they were rejected: slow down.")
         return None
 

@@ -121,14 +121,14 @@ class ResponsesCommands:
             await self._execute(value, read_at)
         except Refused as refused:
             await self._send_error(refused, stream_id)
-        return self._reason_to_close()
+        return self._reason_to_close(too_many)
 
     async def reject(self, refused: Refused, head: str, read_at: float) -> Close | None:
         """Reject a message that was not kept and begins with `head`; return why the socket must be closed."""
-        self._services.commands.count_message(self._name, self._identity.address, read_at)
+        too_many = self._services.commands.count_message(self._name, self._identity.address, read_at)
         fields = leading_fields(head)
         await self._send_error(refused, fields.get("stream_id"))
-        return self._reason_to_close()
+        return self._reason_to_close(too_many)
 
     async def _execute(self, value: JsonObject, read_at: float) -> None:
         match value.get("type"):
@@ -257,10 +257,11 @@ class ResponsesCommands:
     async def _send_error(self, refused: Refused, stream_id: object) -> None:
         await self._send_json(error_event(self._dialect, refused, stream_id))
 
-    def _reason_to_close(self) -> Close | None:
+    def _reason_to_close(self, too_many: Refused | None) -> Close | None:
         if self._unreadable >= MAX_UNREADABLE:
             return Close(4400, "Not valid events; see docs/reference/model-apis.md.")
-        if self._services.commands.is_flooded(self._name, self._identity.address, self._services.clock.now()):
+        now = self._services.clock.now()
+        if too_many is not None and self._services.commands.is_flooded(self._name, self._identity.address, now):
             return Close(4429, "Too many events, also after they were rejected: slow down.")
         return None
 
