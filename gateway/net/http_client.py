@@ -7,11 +7,13 @@ decompressed. A proxy is used only if the caller names it (`gateway/net/proxy.py
 
 from collections.abc import Mapping
 from io import BytesIO
+from types import MappingProxyType
 from typing import Final
 
 import aiohttp
 from yarl import URL
 
+from gateway.net.http_response import HttpResponse
 from gateway.net.prepared_post import MAX_BODY_BYTES, PreparedPost
 from gateway.net.resolver import ThreadResolver
 
@@ -22,7 +24,9 @@ MAX_HEADER_BYTES: Final = 64 * 1024
 """Longest header of a response. aiohttp's own limit is 8 KB, and content security policies behind proxies exceed it."""
 
 MAX_PREPARED: Final = 32
-"""Requests that are kept prepared: clients may name any model in a URL, and each call of a trace has its own header."""
+"""Requests that are kept prepared: clients may name any model in a URL, and give headers of an API."""
+
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class ProxyRefusedError(aiohttp.ClientError):
@@ -59,10 +63,13 @@ class HttpClient:
         headers: Mapping[str, str],
         body: bytes | BytesIO | None = None,
         proxy: URL | None = None,
-    ) -> aiohttp.ClientResponse:
+        *,
+        call_headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> HttpResponse:
         """Send a request and return the response when its headers are read. A redirect is a response like any other.
 
-        The user and password in the URL of a `proxy` are sent only to it.
+        The user and password in the URL of a `proxy` are sent only to it. `call_headers` are those that differ from
+        call to call, which `headers` do not.
 
         Raises:
             aiohttp.ClientError: There is no response, or it is not valid HTTP.
@@ -73,9 +80,10 @@ class HttpClient:
             if method == "POST" and proxy is None and isinstance(body, bytes) and len(body) <= MAX_BODY_BYTES:
                 post = self._posts.get((url, *headers.items())) or self._prepare(url, headers)
                 if post is not None:
-                    return await post.send(body)
+                    return await post.send(body, call_headers)
+            all_headers = {**_HEADERS, **headers, **call_headers}
             return await self._session.request(
-                method, url, data=body, headers={**_HEADERS, **headers}, allow_redirects=False, proxy=proxy
+                method, url, data=body, headers=all_headers, allow_redirects=False, proxy=proxy
             )
         except aiohttp.ClientHttpProxyError as error:
             failure: aiohttp.ClientError = ProxyRefusedError(error.status)

@@ -15,6 +15,7 @@ from yarl import URL
 
 from gateway.log_fields import log_fields
 from gateway.net.http_client import HttpClient
+from gateway.net.http_response import HttpResponse
 from gateway.protocol.errors import Code, Refused
 
 logger = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ def _describe(error: Exception) -> str:
     return "the response is not HTTP, or is incomplete" if isinstance(error, aiohttp.ClientError) else str(error)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: HttpResponse) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk

@@ -20,11 +20,11 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from gateway.clock import time_limit
+from gateway.net.http_response import HttpResponse
 from gateway.net.open_files import open_socket
 from gateway.net.resolver import ThreadResolver
 from gateway.net.tcp import reset
 from gateway.upstreams.base import NEVER_READ, Reads
-from gateway.upstreams.body_start import EVENT_STREAM
 from gateway.upstreams.chunks import ChunkJoiner, body_of
 from gateway.upstreams.errors.network import Step
 from gateway.upstreams.light_response import ShortQueue
@@ -130,7 +130,7 @@ class UpstreamConnection:
         self.reused = self.answered = self.has_tunnel = False
         self.step = Step.RESOLVE
         self.sent_at = 0.0
-        self.response: aiohttp.ClientResponse | None = None
+        self.response: HttpResponse | None = None
         self._protocol: TrackedProtocol | None = None
         self._transport: asyncio.Transport | None = None
         self._closed: asyncio.Future[None] | None = None
@@ -205,7 +205,7 @@ class UpstreamConnection:
         if not self.is_lost:
             self.answered = True
 
-    def on_response(self, response: aiohttp.ClientResponse) -> None:
+    def on_response(self, response: HttpResponse) -> None:
         """Register the response, whose headers have arrived."""
         self.response, self.answered = response, True
         self.remove_listener(self._on_first_read)
@@ -253,14 +253,6 @@ async def _until_done(future: asyncio.Future[None]) -> None:
             is_cancelled = True
     if is_cancelled:
         raise asyncio.CancelledError
-
-
-def is_event_stream(response: aiohttp.ClientResponse) -> bool:
-    """Return True if the body is text/event-stream.
-
-    `response.content_type` is avoided: it would keep 1.7 KB with the response, for as long as it streams.
-    """
-    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == EVENT_STREAM
 
 
 _CONNECTION: ContextVar[UpstreamConnection | None] = ContextVar("upstream_connection", default=None)

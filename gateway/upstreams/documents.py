@@ -6,6 +6,7 @@ from typing import Final, Protocol, runtime_checkable
 
 import aiohttp
 
+from gateway.net.http_response import HttpResponse
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Failed
 from gateway.upstreams.endpoint import Endpoint
@@ -42,7 +43,7 @@ class DocumentUpstream(Protocol):
         ...
 
 
-async def read_document(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+async def read_document(response: HttpResponse, max_bytes: int) -> bytes:
     """Read a response to its end.
 
     Raises:

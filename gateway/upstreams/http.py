@@ -3,7 +3,8 @@
 import asyncio
 import io
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import aiohttp
@@ -14,25 +15,24 @@ from yarl import URL
 from gateway.log_fields import log_fields
 from gateway.log_throttle import KeyedLogThrottle
 from gateway.net.http_client import HttpClient, ProxyRefusedError
+from gateway.net.http_response import HttpResponse
 from gateway.net.proxy import Proxy
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Failed, GatewayFault, UnsupportedOption
 from gateway.upstreams.base import DEFAULT_EVENT_BYTES, UpstreamRequest
-from gateway.upstreams.body_start import EVENT_STREAM
 from gateway.upstreams.connections import (
     ConnectionLimits,
     TrackingConnector,
     UpstreamConnection,
-    is_event_stream,
 )
 from gateway.upstreams.documents import DocumentRequest, read_document
 from gateway.upstreams.errors.billable import may_be_billed
 from gateway.upstreams.errors.failures import FAILURE_EVENTS
 from gateway.upstreams.errors.network import Step, from_connection
-from gateway.upstreams.errors.refusals import from_response, is_compressed, read_error_body
+from gateway.upstreams.errors.refusals import from_response, is_success, read_error_body
 from gateway.upstreams.formats.base import AdaptableFormat, WireFormat
 from gateway.upstreams.formats.refused_fields import SETTINGS, refused_field
-from gateway.upstreams.light_response import lighten
+from gateway.upstreams.light_response import content_type_of, lighten
 from gateway.upstreams.response import StreamedResponse
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,11 @@ MAX_RESENDS = 2
 
 MAX_ADAPTED_MODELS = 256
 """Models of a provider whose adapted requests are remembered: clients may name any model."""
+
+_LOST: Final = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
+"""Errors of a connection that was lost."""
+
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 FILES_ADVICE: Final = (
     "Too many open files: raise the limit of the process (ulimit -n, or LimitNOFILE of its service), or lower "
@@ -75,6 +80,9 @@ class HttpUpstream:
         self._adapted: dict[str, WireFormat] = {}
         """Wire formats without the fields that the provider refused, by model."""
         self._api_key = api_key
+        key_headers = wire_format.headers(None if api_key is None else api_key.get_secret_value())
+        self._headers = _Headers({"Content-Type": "application/json", **key_headers})
+        self._stream_headers = _Headers({**self._headers, "Accept": "text/event-stream"})
         self._key_variable = key_variable
         self._limits = limits or ConnectionLimits()
         self._max_event_bytes = max_event_bytes
@@ -105,11 +113,26 @@ class HttpUpstream:
             raise from_connection(error, Step.RESOLVE) from error
 
     async def open(self, request: UpstreamRequest) -> StreamedResponse:
-        """Send a request and wait for the response headers; see `Upstream.open`."""
-        connection = UpstreamConnection()
-        url = self.url(request)
+        """Send a request and wait for the response headers; see `Upstream.open`.
+
+        A provider that refuses a field, which it can do without, is sent the request again without it. The refusal
+        costs nothing: to clients the two are one attempt. What was learned holds for all requests to this model.
+        """
+        connection, url = UpstreamConnection(), self.url(request)
+        wire_format, refused = self._adapted.get(request.model, self._wire_format), list[str]()
         try:
-            response = await self._open(url, request, connection)
+            headers = self._headers_for(request)
+            while True:
+                # No reference to the decoded body is kept: it takes up to four times the memory of the encoded one.
+                data, fields = _encode(wire_format.body(request))
+                response = await self._send(url, headers, data, connection, request.trace_headers)
+                if is_success(response):
+                    break
+                if len(refused) == MAX_RESENDS or not isinstance(wire_format, AdaptableFormat):
+                    raise await self._refused(response, None)
+                refused.append(await self._refused_field(response, fields))
+                await connection.abort()
+                wire_format = wire_format.without(refused[-1])
         except Failed as failure:
             await connection.abort()
             self._log(failure, url)
@@ -118,14 +141,15 @@ class HttpUpstream:
             # Cancellation, too: the connection must not outlive the call.
             await connection.abort()
             raise
-        content_type = EVENT_STREAM if is_event_stream(response) else response.content_type
+        if refused:
+            self._remember(request.model, wire_format, refused)
+        content_type = content_type_of(response)
         lighten(response)
-        reader = self._wire_format.reader(self._api_key)
         return StreamedResponse(
             request.model,
             connection,
             response.content,
-            reader,
+            self._wire_format.reader(self._api_key),
             self._max_event_bytes,
             content_type,
             verbatim=request.passes_on(self._wire_format.api),
@@ -140,9 +164,9 @@ class HttpUpstream:
             raise from_connection(error, Step.RESOLVE) from error
         try:
             data = None if request.body is None else orjson.dumps(request.body)
-            headers = self._headers("application/json", request.headers)
+            headers = {**self._headers, "Accept": "application/json", **request.headers}
             response = await self._send(url, headers, data, connection)
-            if not 200 <= response.status < 300 or is_compressed(response):
+            if not is_success(response):
                 raise await self._refused(response, None)
             return await read_document(response, self._max_event_bytes)
         except Failed as failure:
@@ -167,33 +191,32 @@ class HttpUpstream:
         for client in self._clients.values():
             await client.close()
 
-    async def _open(self, url: URL, request: UpstreamRequest, connection: UpstreamConnection) -> aiohttp.ClientResponse:
-        """Return the response of a request if it is a success.
+    def _headers_for(self, request: UpstreamRequest) -> Mapping[str, str]:
+        """Return the headers of a request, without those of its trace.
 
-        A provider that refuses a field, which it can do without, is sent the request again without it. The refusal
-        costs nothing: to clients the two are one attempt. What was learned holds for all requests to this model.
+        Raises:
+            UnsupportedOption: the client asks for what only the providers of its own API have.
         """
-        wire_format = self._adapted.get(request.model, self._wire_format)
-        if request.verbatim is not None and request.verbatim.only and request.verbatim.api != wire_format.api:
-            raise UnsupportedOption(request.verbatim.only, request.verbatim.only.partition(":")[0])
-        verbatim, refused = request.verbatim_for(wire_format.api), list[str]()
-        api_headers = {} if verbatim is None else verbatim.headers
-        headers = self._headers("text/event-stream", {**api_headers, **request.trace_headers})
-        while True:
-            # No reference to the decoded body is kept: it takes up to four times the memory of the encoded one.
-            data, fields = _encode(wire_format.body(request))
-            response = await self._send(url, headers, data, connection)
-            if 200 <= response.status < 300 and not is_compressed(response):
-                if refused:
-                    self._remember(request.model, wire_format, refused)
-                return response
-            refusal = await read_error_body(response) if response.status in {400, 422} else None
-            field = None if refusal is None else refused_field(fields, refusal)
-            if field is None or len(refused) == MAX_RESENDS or not isinstance(wire_format, AdaptableFormat):
-                raise await self._refused(response, refusal)
-            await connection.abort()
-            wire_format = wire_format.without(field)
-            refused.append(field)
+        verbatim = request.verbatim
+        if verbatim is None:
+            return self._stream_headers
+        if verbatim.api == self._wire_format.api:
+            return {**self._stream_headers, **verbatim.headers}
+        if verbatim.only:
+            raise UnsupportedOption(verbatim.only, verbatim.only.partition(":")[0])
+        return self._stream_headers
+
+    async def _refused_field(self, response: HttpResponse, fields: Collection[str]) -> str:
+        """Return the field that a response refuses, of those that were sent, if it can be left out.
+
+        Raises:
+            Failed: it refuses something else.
+        """
+        refusal = await read_error_body(response) if response.status in {400, 422} else None
+        field = None if refusal is None else refused_field(fields, refusal)
+        if field is None:
+            raise await self._refused(response, refusal)
+        return field
 
     def _remember(self, model: str, wire_format: WireFormat, refused: Sequence[str]) -> None:
         """Remember the wire format with which a model answers, and log what it refused."""
@@ -210,7 +233,7 @@ class HttpUpstream:
                 extra=log_fields("field_refused", provider=self.name, field=field, model=model, setting=setting),
             )
 
-    async def _refused(self, response: aiohttp.ClientResponse, body: bytes | None) -> Failed:
+    async def _refused(self, response: HttpResponse, body: bytes | None) -> Failed:
         """Return the failure of a response that is no success, or is compressed."""
         if response.status == 407:
             # Only a proxy sends it (RFC 9110, 15.5.8), in place of the response to a request that is not encrypted.
@@ -220,38 +243,37 @@ class HttpUpstream:
         return failure
 
     async def _send(
-        self, url: URL, headers: Mapping[str, str], body: bytes | None, connection: UpstreamConnection
-    ) -> aiohttp.ClientResponse:
+        self,
+        url: URL,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        connection: UpstreamConnection,
+        trace_headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> HttpResponse:
         """Send a request, and once more over a new connection if it was lost on one that was closed before.
 
         It is a POST, or without a body a GET.
         llama.cpp announces keep-alive and closes after each stream: without the second try, the client would see an
         error that says nothing about the provider. See `STALE_SECONDS` for what counts as closed before.
         """
-        try:
-            return await self._send_once(url, headers, body, connection, keep=True)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError) as error:
-            if not connection.was_stale(self._limits.stale):
-                raise self._not_answered(error, connection, url) from error
-            await connection.abort()
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise self._not_answered(error, connection, url) from error
-        try:
-            return await self._send_once(url, headers, body, connection, keep=False)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise self._not_answered(error, connection, url) from error
-
-    async def _send_once(
-        self, url: URL, headers: Mapping[str, str], body: bytes | None, connection: UpstreamConnection, *, keep: bool
-    ) -> aiohttp.ClientResponse:
-        client = self._clients.get(keep) or self._create_client(keep=keep)
-        # aiohttp writes bytes at once but a file in pieces: a large body in one write would hold up the event loop.
-        data = body if body is None or len(body) <= MAX_SINGLE_WRITE else _LargeBody(body, connection.on_write)
-        method = "GET" if body is None else "POST"
-        with connection:
-            response = await client.request(method, url, headers, data, self._proxy.url_for(url))
-        connection.on_response(response)
-        return response
+        keep = True
+        while True:
+            # aiohttp writes bytes at once but a file in pieces: a large body in one write would hold up the event loop.
+            data = body if body is None or len(body) <= MAX_SINGLE_WRITE else _LargeBody(body, connection.on_write)
+            method = "GET" if body is None else "POST"
+            client = self._clients.get(keep) or self._create_client(keep=keep)
+            try:
+                with connection:
+                    proxy = self._proxy.url_for(url)
+                    response = await client.request(method, url, headers, data, proxy, call_headers=trace_headers)
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                if not (keep and isinstance(error, _LOST) and connection.was_stale(self._limits.stale)):
+                    raise self._not_answered(error, connection, url) from error
+                keep = False
+                await connection.abort()
+            else:
+                connection.on_response(response)
+                return response
 
     def _not_answered(self, error: Exception, connection: UpstreamConnection, url: URL) -> Failed:
         """Return the failure of a request without a response."""
@@ -268,15 +290,6 @@ class HttpUpstream:
         timeout = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
         self._clients[keep] = HttpClient(timeout, TrackingConnector(self._limits, keep=keep))
         return self._clients[keep]
-
-    def _headers(self, accept: str, others: Mapping[str, str]) -> dict[str, str]:
-        key = self._api_key
-        return {
-            "Content-Type": "application/json",
-            "Accept": accept,
-            **self._wire_format.headers(None if key is None else key.get_secret_value()),
-            **others,
-        }
 
     def _log(self, failure: Failed, url: URL) -> None:
         """Log a failure that operators can mend, once in a while: clients can't, and see no address."""
@@ -308,6 +321,13 @@ class HttpUpstream:
 def _encode(body: JsonObject) -> tuple[bytes, frozenset[str]]:
     """Return a body as JSON, and the names of its fields."""
     return orjson.dumps(body), frozenset(body)
+
+
+class _Headers(dict[str, str]):
+    """Headers of requests. One of them is the key, which no representation may show."""
+
+    def __repr__(self) -> str:
+        return f"_Headers of {[*self]}"
 
 
 class _LargeBody(io.BytesIO):

@@ -11,6 +11,7 @@ import orjson
 from pydantic import SecretStr
 
 from gateway.clock import time_limit
+from gateway.net.http_response import HttpResponse
 from gateway.protocol.errors import Code, Failed
 from gateway.upstreams.errors.bodies import MAX_RETRY_AFTER, ErrorBody, read_error, retry_delay_ms
 from gateway.upstreams.errors.codes import error_code, error_message, request_error_name
@@ -25,9 +26,7 @@ ERROR_BODY_SECONDS = 1.0
 _CLOUDFLARE_CODE = re.compile(rb"[Ee]rror (?:code:? ?)?(1\d{3})\b")
 
 
-async def from_response(
-    response: aiohttp.ClientResponse, api_key: SecretStr | None, body: bytes | None = None
-) -> Failed:
+async def from_response(response: HttpResponse, api_key: SecretStr | None, body: bytes | None = None) -> Failed:
     """Translate a refusal: a status from 300 on, or a compressed body, which was not requested.
 
     `body` is the beginning of its body if that has been read already.
@@ -65,12 +64,15 @@ def _read_body(body: bytes) -> ErrorBody:
         return ErrorBody([f"cloudflare_{found[1].decode()}"] if found else [])
 
 
-def is_compressed(response: aiohttp.ClientResponse) -> bool:
-    """Return True if the body is compressed. Nothing decompresses it (`gateway/net/http_client.py`)."""
-    return response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}
+def is_success(response: HttpResponse) -> bool:
+    """Return True for a success with a body that can be read: nothing decompresses it (`http_client.py`)."""
+    if not 200 <= response.status < 300:
+        return False
+    coding = response.headers.get("Content-Encoding")
+    return coding is None or coding.strip().lower() in {"", "identity"}
 
 
-async def read_error_body(response: aiohttp.ClientResponse) -> bytes:
+async def read_error_body(response: HttpResponse) -> bytes:
     """Read the beginning of an error's body, without waiting long for it."""
     body = b""
     with suppress(TimeoutError, aiohttp.ClientError):

@@ -11,6 +11,8 @@ import pytest
 from gateway.protocol.errors import Code, Failed
 from gateway.security.jwks import RemoteKeySet
 from gateway.upstreams.errors.refusals import ERROR_BODY_BYTES, ERROR_BODY_SECONDS
+from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
+from gateway.upstreams.http import HttpUpstream
 from tests.gateway.security.issuer import RSA_KEY, key_set, public
 from tests.gateway.upstreams.raw_server import (
     COMPLETE,
@@ -66,8 +68,9 @@ async def test_proxies_and_passwords_of_the_environment_are_ignored(
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.base_url)
         await read_events(upstream)
-        upstream._api_key = None
-        await read_events(upstream)
+        without_key = HttpUpstream("test", upstream.base_url, OpenAIChatFormat())
+        await read_events(without_key)
+        await without_key.close()
         assert proxied == []
         assert len(requests) == 2
         assert b"authorization" not in requests[1].lower()

@@ -12,6 +12,7 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from gateway.net.http_client import MAX_PREPARED, HttpClient
+from gateway.net.http_response import HttpResponse, PostResponse
 from gateway.net.prepared_post import MAX_BODY_BYTES
 from gateway.net.tcp import reset
 
@@ -76,6 +77,13 @@ async def opened(to_open: HttpClient) -> AsyncIterator[HttpClient]:
         await to_open.close()
 
 
+async def body_of(response: HttpResponse) -> bytes:
+    """Read a body. At its end the response holds no connection."""
+    body = await response.content.read()
+    assert response.connection is None
+    return body
+
+
 class Tasks(list[str]):
     """Names of the coroutines that become tasks."""
 
@@ -87,13 +95,15 @@ class Tasks(list[str]):
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"x" * MAX_BODY_BYTES, b"x" * (MAX_BODY_BYTES + 1)])
 @pytest.mark.parametrize("path", ["/v1/chat?b=1#c", "/%7Bm%7D:stream?alt=sse", "/th\u1ebf"])
-async def test_the_bytes_are_those_of_aiohttp(body: bytes, path: str) -> None:
+@pytest.mark.parametrize("call_headers", [{}, {"traceparent": "00-1-2-01", "tracestate": "a=thế"}])
+async def test_the_bytes_are_those_of_aiohttp(body: bytes, path: str, call_headers: dict[str, str]) -> None:
     async with serving() as server, opened(client()) as prepared:
         url = URL(server.url).join(URL(path))
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
             for _ in range(2):
-                assert await (await prepared.request("POST", url, HEADERS, body)).read() == b"ok"
-                headers = {"User-Agent": "dualstream", "Accept-Encoding": "identity", **HEADERS}
+                answer = await prepared.request("POST", url, HEADERS, body, call_headers=call_headers)
+                assert await body_of(answer) == b"ok"
+                headers = {"User-Agent": "dualstream", "Accept-Encoding": "identity", **HEADERS, **call_headers}
                 async with session.post(url, data=body, headers=headers) as response:
                     assert await response.read() == b"ok"
         assert len(server.requests) == 4
@@ -104,7 +114,7 @@ async def test_bodies_and_headers_differ() -> None:
     async with serving() as server, opened(client()) as prepared:
         for body, name in ((b"1", "a"), (b"22", "a"), (b"333", "b"), (b"22", "a")):
             response = await prepared.request("POST", URL(server.url), {"X-Name": name}, body)
-            assert (response.status, await response.read()) == (200, b"ok")
+            assert (response.status, await body_of(response)) == (200, b"ok")
         ends = [
             (head.partition(b"X-Name: ")[2][:1], body) for head, _, body in (r.partition(END) for r in server.requests)
         ]
@@ -115,15 +125,45 @@ async def test_bodies_and_headers_differ() -> None:
 async def test_not_more_are_kept_than_needed() -> None:
     async with serving() as server, opened(client()) as prepared:
         for number in range(MAX_PREPARED + 5):
-            await (await prepared.request("POST", URL(server.url), {"traceparent": str(number)}, b"")).read()
+            await body_of(await prepared.request("POST", URL(server.url), {"X-Name": str(number)}, b""))
         assert len(prepared._posts) == 5
+
+
+async def test_calls_with_headers_of_their_own_share_what_is_prepared() -> None:
+    async with serving() as server, opened(client()) as prepared:
+        for number in range(3):
+            call_headers = {"traceparent": str(number)}
+            await body_of(await prepared.request("POST", URL(server.url), HEADERS, b"", call_headers=call_headers))
+        assert [head.partition(b"traceparent: ")[2][:3] for head in server.requests] == [b"0\r\n", b"1\r\n", b"2\r\n"]
+        assert len(prepared._posts) == 1
+
+
+@pytest.mark.parametrize("informational", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
+async def test_informational_responses_are_skipped(informational: bytes) -> None:
+    async with serving(informational * 2 + ANSWER) as server, opened(client()) as prepared:
+        response = await prepared.request("POST", URL(server.url), HEADERS, b"{}")
+        assert (response.status, await body_of(response)) == (200, b"ok")
+
+
+async def test_a_response_that_is_closed_early_ends_its_connection() -> None:
+    async with serving(ANSWER[:-1], keeps=False) as server, opened(client()) as prepared:
+        response = await prepared.request("POST", URL(server.url), HEADERS, b"{}")
+        assert isinstance(response, PostResponse)
+        connection = response.connection
+        assert connection is not None
+        for _ in range(2):
+            response.close()
+        assert response.connection is None
+        assert connection.closed
+        with pytest.raises(aiohttp.ClientConnectionError, match="Connection closed"):
+            await response.content.read()
 
 
 async def test_a_short_request_needs_no_task() -> None:
     created = Tasks()
     async with serving() as server, opened(client()) as prepared:
         for _ in range(2):
-            await (await prepared.request("POST", URL(server.url), HEADERS, b"{}")).read()
+            await body_of(await prepared.request("POST", URL(server.url), HEADERS, b"{}"))
             # The second one uses the connection again.
             asyncio.get_running_loop().set_task_factory(created.create)
         asyncio.get_running_loop().set_task_factory(None)
@@ -134,7 +174,7 @@ async def test_a_short_request_needs_no_task() -> None:
 async def test_a_password_in_the_url_is_sent_by_aiohttp(user: str) -> None:
     async with serving() as server, opened(client()) as prepared:
         url = URL(server.url.replace("http://", f"http://{user}"))
-        await (await prepared.request("POST", url, HEADERS, b"{}")).read()
+        await body_of(await prepared.request("POST", url, HEADERS, b"{}"))
         assert b"\r\nAuthorization: Basic " in server.requests[0]
         assert prepared._posts == {}
 
@@ -145,7 +185,7 @@ async def test_a_session_with_a_timeout_or_connections_that_are_closed_prepares_
     async with serving() as server:
         for each in (closing, limited, client(sock_read=20)):
             async with opened(each):
-                await (await each.request("POST", URL(server.url), HEADERS, b"{}")).read()
+                await body_of(await each.request("POST", URL(server.url), HEADERS, b"{}"))
                 assert each._posts == {}
     assert [b"Connection: close" in request for request in server.requests] == [True, False, False]
 
@@ -155,6 +195,8 @@ async def test_a_header_with_a_line_break_is_refused() -> None:
         for _ in range(2):
             with pytest.raises(ValueError, match="header"):
                 await prepared.request("POST", URL(server.url), {"X-Name": "a\r\nX-Other: b"}, b"{}")
+            with pytest.raises(ValueError, match="header"):
+                await prepared.request("POST", URL(server.url), {}, b"{}", call_headers={"tracestate": "a\nX-Other: b"})
         assert server.requests == []
 
 
