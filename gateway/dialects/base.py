@@ -12,12 +12,16 @@ was read from it. A projection decides this by each attempt: verbatim data belon
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, TypeGuard, runtime_checkable
+from functools import lru_cache, partial
+from typing import Final, Literal, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject, StartRequest
 from gateway.protocol.errors import Code, Refused
 from gateway.upstreams.base import VerbatimRequest
+
+SHARED_PATHS: Final = "/v1/"
+"""Beginning of the paths that several APIs share, which their headers distinguish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,10 @@ class Dialect(Protocol):
     """Parameter of the URL that may carry the client's key; "" for none."""
 
     def owns(self, path: str, headers: Mapping[str, str]) -> bool:
-        """Return True if what is refused at this path is refused in the form of this API."""
+        """Return True if what is refused at this path is refused in the form of this API.
+
+        Headers count only below `SHARED_PATHS`; elsewhere the path decides.
+        """
         ...
 
     def parse(self, call: Call) -> DialectStart:
@@ -179,9 +186,20 @@ class PlainRefusals(Protocol):
         ...
 
 
-def dialect_for(dialects: Iterable[Dialect], path: str, headers: Mapping[str, str]) -> Dialect | None:
-    """Return the dialect in whose form a request is refused; None for one of our own protocol."""
-    for dialect in dialects:
-        if dialect.owns(path, headers):
-            return dialect
-    return None
+class DialectFinder:
+    """Finds the dialect of a request; most requests are sent to a few paths, and those are looked up once."""
+
+    def __init__(self, dialects: Iterable[Dialect]) -> None:
+        self._dialects = tuple(dialects)
+        # Few: a path that a client makes up may have 32 KB.
+        self._of_path = lru_cache(maxsize=64)(partial(self._search, headers={}))
+
+    def find(self, path: str, headers: Mapping[str, str]) -> Dialect | None:
+        """Return the dialect in whose form a request is refused; None for one of our own protocol."""
+        return self._search(path, headers) if path.startswith(SHARED_PATHS) else self._of_path(path)
+
+    def _search(self, path: str, headers: Mapping[str, str]) -> Dialect | None:
+        for dialect in self._dialects:
+            if dialect.owns(path, headers):
+                return dialect
+        return None

@@ -16,7 +16,7 @@ from gateway.api import session, tickets
 from gateway.api.context import DIALECT, ORIGIN, PRINCIPAL, address, dialect_of, headers_of
 from gateway.api.responses import refusal_response
 from gateway.api.services import Services
-from gateway.dialects.base import dialect_for
+from gateway.dialects.base import DialectFinder
 from gateway.log_fields import log_fields
 from gateway.protocol.errors import Code, Refused
 from gateway.security.authenticator import bearer_credential
@@ -46,33 +46,33 @@ class AuthMiddleware:
     def __init__(self, app: ASGIApp, services: Services) -> None:
         self._app = app
         self._services = services
+        self._dialects = DialectFinder(services.dialects)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check a request, and store its origin and principal in the scope."""
         if scope["type"] == "http" and not _is_public(scope["path"]):
-            request = Request(scope)
-            scope[DIALECT] = dialect_for(self._services.dialects, scope["path"], headers_of(request.scope))
+            scope[DIALECT] = self._dialects.find(scope["path"], headers_of(scope))
             try:
-                await self._authenticate(request)
+                await self._authenticate(HTTPConnection(scope))
             except Refused as refused:
                 count_refusal(self._services, refused)
-                await _refusal(refused, request)(scope, receive, send)
+                await _refusal(refused, Request(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    async def _authenticate(self, request: Request) -> None:
-        scope = request.scope
+    async def _authenticate(self, connection: HTTPConnection) -> None:
+        scope = connection.scope
         # The origin comes first: a foreign page must get 403 (not 401), and must not use a ticket up.
-        origin = check_origin(self._services, request)
+        origin = check_origin(self._services, connection)
         ticket = tickets.ticket_from_url(scope)
         if ticket is not None:
             scope[PRINCIPAL] = await self._services.authenticator.redeem_ticket(
-                ticket, tickets.requested_use(request), origin
+                ticket, tickets.requested_use(Request(scope)), origin
             )
-        elif scope["path"] == METRICS_PATH and _has_metrics_key(self._services, request):
+        elif scope["path"] == METRICS_PATH and _has_metrics_key(self._services, scope):
             scope[PRINCIPAL] = _METRICS_READER
         elif not session.ends_session(scope):
-            await authenticate(self._services, request, read_credential(self._services, request))
+            await authenticate(self._services, connection, read_credential(self._services, connection))
 
 
 def check_origin(services: Services, connection: HTTPConnection) -> str:
@@ -145,7 +145,7 @@ async def authenticate(services: Services, connection: HTTPConnection, credentia
     return principal
 
 
-def _has_metrics_key(services: Services, request: Request) -> bool:
+def _has_metrics_key(services: Services, scope: Scope) -> bool:
     """Return True if a request carries the metrics key; False if other credentials may open the metrics.
 
     Raises:
@@ -154,7 +154,7 @@ def _has_metrics_key(services: Services, request: Request) -> bool:
     key = services.metrics_key
     if key is None:
         return False
-    given = bearer_credential(headers_of(request.scope)) or ""
+    given = bearer_credential(headers_of(scope)) or ""
     is_key = secrets.compare_digest(given.encode(), key.encode())
     if not is_key and services.authenticator.allows_anonymous:
         message = "The metrics require their key: send the header Authorization: Bearer … with it (metrics_key)."

@@ -4,11 +4,12 @@ import pytest
 
 from gateway.app.factory import load_dialects
 from gateway.config.settings import Settings
-from gateway.dialects.base import Dialect, ModelApiDialect, dialect_for, is_model_api
+from gateway.dialects.base import Dialect, DialectFinder, ModelApiDialect, is_model_api
 from gateway.protocol.errors import Code, Refused
 from tests.gateway.dialects.tables import MODEL_APIS
 
 DIALECTS = load_dialects()
+FINDER = DialectFinder(DIALECTS)
 
 
 def test_dialects_are_found_by_entry_points() -> None:
@@ -28,10 +29,17 @@ def test_a_model_api_is_recognized_as_by_its_protocol(dialect: Dialect) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_what_is_sent_to_its_paths_is_refused_in_its_form(dialect: Dialect) -> None:
     for path in dialect.paths:
-        owner = dialect_for(DIALECTS, path.replace("{model:model}", "m"), {})
+        owner = FINDER.find(path.replace("{model:model}", "m"), {})
         assert owner is dialect
         assert dialect.refusal(Refused(Code.RATE_LIMIT, "Too many."))["error"]
 
 
 def test_our_own_protocol_has_no_dialect() -> None:
-    assert dialect_for(DIALECTS, "/api/chat/stream", {}) is None
+    assert FINDER.find("/api/chat/stream", {}) is None
+
+
+@pytest.mark.parametrize("header", ["anthropic-version", "x-goog-api-key"])
+def test_headers_distinguish_only_what_shares_a_path(header: str) -> None:
+    found = FINDER.find("/v1/models", {header: "1"})
+    assert found is not FINDER.find("/v1/models", {})
+    assert FINDER.find("/api/generations", {header: "1"}) is None
