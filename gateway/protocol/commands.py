@@ -159,22 +159,22 @@ class StartRequest(OptionFields):
         return {"messages": [{"role": "user", "content": prompt}], **value}
 
     @model_validator(mode="after")
-    def _check_prompt(self) -> "StartRequest":
+    def _move_options(self) -> "StartRequest":
+        # Not `model_fields_set`, which is a function: most starts set none of these fields.
+        given = self.__pydantic_fields_set__ & _TOP_LEVEL
+        moved = [name for name in given if getattr(self, name) is not None] if given else []
+        if not moved:
+            return self
+        self._check_prompt()
+        merged = {**merge(("options",), self.options, self), "max_completion_tokens": None}
+        options = self.options.model_copy(update=merged)
+        return self.model_copy(update={"options": options, **dict.fromkeys(moved)})
+
+    def _check_prompt(self) -> None:
         if self.prompt is not None:
             asked = (text_of(message) for message in reversed(self.messages) if message.role == "user")
             if next(asked, None) != self.prompt:
                 raise problem_at(("prompt",), "is not the text of the last user message: send one of the two")
-        return self
-
-    @model_validator(mode="after")
-    def _move_options(self) -> "StartRequest":
-        given = self.model_fields_set & _TOP_LEVEL
-        moved = [name for name in given if getattr(self, name) is not None] if given else ()
-        if not moved:
-            return self
-        merged = {**merge(("options",), self.options, self), "max_completion_tokens": None}
-        options = self.options.model_copy(update=merged)
-        return self.model_copy(update={"options": options, **dict.fromkeys(moved)})
 
 
 _TOP_LEVEL: Final = StartRequest.model_fields.keys() - {"messages", "model", "options", "metadata"}

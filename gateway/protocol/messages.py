@@ -133,18 +133,16 @@ class Message(BaseModel):
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[JsonObject] | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_content(cls, value: object) -> object:
-        if not isinstance(value, dict) or value.get("content") is not None:
-            return value
-        role = value.get("role")
-        is_empty = role == "tool" or (role == "assistant" and not any(map(value.get, _REPLACES_CONTENT)))
-        return {**value, "content": ""} if is_empty else value
-
     @model_validator(mode="after")
-    def _require_content(self) -> "Message":
-        if self.content is None and self.role != "assistant":
+    def _fill_content(self) -> "Message":
+        if self.content is not None:
+            return self
+        extra = self.model_extra or {}
+        if self.role == "tool" or (self.role == "assistant" and not any(map(extra.get, _REPLACES_CONTENT))):
+            # It is frozen for its users, who get it after this.
+            self.__dict__["content"] = ""
+            self.__pydantic_fields_set__.add("content")
+        elif self.role != "assistant":
             problem = "content is null" if "content" in self.model_fields_set else "content is missing"
             raise problem_at(("content",), f"{problem}: send a string or a list of content parts")
         return self
