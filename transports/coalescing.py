@@ -23,7 +23,10 @@ SHORTEST: Final = 2 / 3
 
 def chosen_ms(*choices: int | None) -> int:
     """Return the first number of milliseconds that is set, of the most specific choice first; 0 if none is."""
-    return next((milliseconds for milliseconds in choices if milliseconds is not None), 0)
+    for milliseconds in choices:
+        if milliseconds is not None:
+            return milliseconds
+    return 0
 
 
 def is_text(entry: Entry) -> bool:
