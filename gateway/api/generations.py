@@ -11,7 +11,7 @@ from gateway.api.interrupts import counted_interrupt
 from gateway.api.requests import idempotency_key, read_json, request_id
 from gateway.api.responses import id_headers, json_response, start_headers
 from gateway.api.services import Services
-from gateway.api.start_source import start_source
+from gateway.api.start_source import dialect_name, source_of
 from gateway.dialects.sent_request import SentRequest
 from gateway.generation.attempt import Attempt
 from gateway.generation.generation import Generation
@@ -131,13 +131,14 @@ async def start_generation(
     Raises:
         Refused: `Generations.start` refuses it, or the idempotency key is not valid.
     """
+    headers = headers_of(request.scope)
     try:
         return await services.generations.start(
             start_request,
             request_id=request_id(request),
             principal=principal_of(request.scope),
-            source=start_source(request, transport),
-            idempotency_key=idempotency_key(headers_of(request.scope)),
+            source=source_of(headers, transport, dialect_name(request)),
+            idempotency_key=idempotency_key(headers),
             verbatim=verbatim,
             sent=sent,
             retention=retention,

@@ -29,7 +29,7 @@ JSON_TYPES: Final = frozenset({"application/json"})
 """Content types of bodies."""
 
 _REQUEST_ID: Final = "dualstream.request_id"
-"""Scope key of a generated id."""
+"""Scope key of the id of a request."""
 
 _CONTENT_LENGTH: Final = re.compile(r"[0-9]{1,15}")
 _SAFE_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
@@ -41,13 +41,12 @@ MAX_JSON_VALUES: Final = 100_000
 def request_id(connection: HTTPConnection) -> str:
     """Return the client's `X-Request-ID` if it is safe to echo and log, or else an id generated once per request."""
     scope = connection.scope
-    client_id = headers_of(scope).get("x-request-id", "")
-    if client_id and _SAFE_ID.fullmatch(client_id):
-        return client_id
-    generated: str | None = scope.get(_REQUEST_ID)
-    if generated is None:
-        generated = scope[_REQUEST_ID] = new_id("r")
-    return generated
+    chosen: str | None = scope.get(_REQUEST_ID)
+    if chosen is None:
+        client_id = headers_of(scope).get("x-request-id")
+        is_safe = client_id is not None and _SAFE_ID.fullmatch(client_id) is not None
+        chosen = scope[_REQUEST_ID] = client_id if client_id is not None and is_safe else new_id("r")
+    return chosen
 
 
 def idempotency_key(headers: Mapping[str, str]) -> str | None:
@@ -136,8 +135,9 @@ async def read_json(
     headers, limit = headers_of(request.scope), services.max_body_bytes
     if empty is not None and headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return empty
-    check_body_headers(request, limit, content_types)
-    owner, body = principal_of(request.scope), bytearray()
+    check_body_headers(request, headers, limit, content_types)
+    owner = principal_of(request.scope)
+    body: bytes | bytearray = bytearray()
     reservation = services.hub.prompts.reserve(owner.id, owner.address)
     try:
         is_complete = False
@@ -147,8 +147,13 @@ async def read_json(
             if message["type"] == "http.disconnect":
                 raise invalid("The client disconnected before the end of the request.")
             chunk, is_complete = message.get("body", b""), not message.get("more_body", False)
-            reservation.grow(len(chunk))
-            body += chunk
+            if is_complete and not body:
+                # Most bodies come in one piece. It need not be counted: nothing is awaited before it is parsed.
+                reservation.check(len(chunk))
+                body = chunk
+            else:
+                reservation.grow(len(chunk))
+                body += chunk
             # A chunked body has no Content-Length to check.
             if len(body) > limit:
                 raise _too_large(limit)
@@ -176,13 +181,14 @@ async def read_json_object(
     return body
 
 
-def check_body_headers(request: Request, limit: int, content_types: Collection[str] = JSON_TYPES) -> None:
-    """Check what the headers say of a body, before any of it is read.
+def check_body_headers(
+    request: Request, headers: Mapping[str, str], limit: int, content_types: Collection[str] = JSON_TYPES
+) -> None:
+    """Check what the headers say of a body, before any of it is read; `headers` are those of `headers_of`.
 
     Raises:
         Refused: it is longer than `limit` bytes, compressed, of another content type, or from an unknown page.
     """
-    headers = headers_of(request.scope)
     content_type = headers.get("content-type", "application/json")
     if content_type not in content_types:
         content_type = content_type.partition(";")[0].strip().lower()

@@ -16,8 +16,13 @@ NATIVE: Final = "native"
 
 def start_source(connection: HTTPConnection, transport: str) -> StartSource:
     """Return the source of what a request or socket starts; the path tells the dialect."""
+    return source_of(headers_of(connection.scope), transport, dialect_name(connection))
+
+
+def dialect_name(connection: HTTPConnection) -> str:
+    """Return the name of the dialect of a request; `NATIVE` for our own protocol."""
     dialect = dialect_of(connection)
-    return source_of(headers_of(connection.scope), transport, NATIVE if dialect is None else dialect.name)
+    return NATIVE if dialect is None else dialect.name
 
 
 def source_of(headers: Mapping[str, str], transport: str, dialect: str) -> StartSource:

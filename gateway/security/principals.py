@@ -46,14 +46,12 @@ class Principal:
     generation_scope: GenerationScope | None = None
     id: str = field(init=False, repr=False, compare=False)
     """Identifier that is unique across names and sources. A request reads it a dozen times."""
+    address: str = field(init=False, repr=False, compare=False)
+    """The client address that identifies this principal, or "" if a key or token does."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "id", f"{self.source}:{self.name}")
-
-    @property
-    def address(self) -> str:
-        """Return the client address that identifies this principal, or "" if a key or token does."""
-        return self.name if self.source == "address" else ""
+        object.__setattr__(self, "address", self.name if self.source == "address" else "")
 
     @property
     def observes(self) -> bool:

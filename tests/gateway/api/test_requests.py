@@ -2,7 +2,6 @@
 
 import asyncio
 from codecs import BOM_UTF8
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import orjson
@@ -132,7 +131,7 @@ def test_a_request_id_is_safe_in_a_header(client_id: bytes) -> None:
 
 @pytest.mark.parametrize("length", ["\u00b2", "9" * 5000, "-1", "1_0", ""])
 def test_a_length_that_is_not_a_number_is_refused(length: str) -> None:
-    headers: Sequence[tuple[bytes, bytes]] = [(b"content-length", length.encode("latin-1"))]
+    request = Request({"type": "http", "method": "POST", "headers": []})
     with pytest.raises(Refused) as refused:
-        check_body_headers(Request({"type": "http", "method": "POST", "headers": headers}), 100)
+        check_body_headers(request, {"content-length": length}, 100)
     assert refused.value.status == 413
