@@ -45,6 +45,11 @@ class StreamedResponse:
     resumes = True
     """Its client comes back by itself after a lost connection: it is sent to another gateway when this one drains."""
 
+    __slots__ = (
+        *("_after", "_coalesce_ms", "_departs", "_generation", "_headers", "_heartbeat", "_services", "_stopped"),
+        *("_viewer", "_writer", "frame", "framing", "transport", "unsent_bytes", "write"),
+    )
+
     def __init__(
         self,
         services: Services,

@@ -1,6 +1,7 @@
 """Server-Sent Events: the log streams out as text/event-stream; commands come by POST (gateway/api/generations.py)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -62,6 +63,9 @@ class EventStream:
         position = b"%b:%d" % (generation_id.encode(), entry.last)
         name = b"" if kind is Chunk else kind.type.encode()
         return event_frame(entry.data, name, position, RETRY_MS if kind is Accepted or self.says_retry else None)
+
+
+_EVENT_STREAM: Final = EventStream()
 
 
 class EventStreamTransport:
@@ -177,7 +181,7 @@ class EventStreamEndpoints:
     def _response(
         self, request: Request, generation: Generation, after: int, headers: dict[str, str], coalesce_ms: int | None
     ) -> ASGIApp:
-        parts = (self._services, EventStream(), generation, after, headers)
+        parts = (self._services, _EVENT_STREAM, generation, after, headers)
         return StreamedResponse(*parts, watches=_watches(request), coalesce_ms=coalesce_ms)
 
 

@@ -81,10 +81,11 @@ class _Cursor:
             viewer.pending[self] = None
             return
         try:
-            shared = log.frames.get(self.framing) if log.is_shared else None
-            if shared is not None and shared[0] == seq and shared[1] == log.last and not log.ended:
+            shared = log.shared_frames
+            cached = None if shared is None else shared.newest.get(self.framing)
+            if cached is not None and cached[0] == seq and cached[1] == log.last and not log.ended:
                 # A viewer at the same position has made them.
-                frames: Sequence[bytes] = shared[2]
+                frames: Sequence[bytes] = cached[2]
                 viewer.sent_bytes += len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
             else:
                 entry = log.entries[-1]
@@ -96,8 +97,8 @@ class _Cursor:
                 frame = viewer.connection.frame(log.generation_id, entry)
                 viewer.sent_bytes += len(frame)
                 frames = [frame] if frame else []
-                if log.is_shared and self.framing:
-                    log.frames[self.framing] = (seq, entry.last, frames)
+                if shared is not None and self.framing:
+                    shared.newest[self.framing] = (seq, entry.last, frames)
             self.seq = log.last
             if frames:
                 viewer.writable = viewer.connection.write(frames)
@@ -113,6 +114,12 @@ class Viewer:
     leave the hub. With `close_at_end` it stops once everything attached has ended. One that `watches` is no viewer of
     the generation: it neither keeps it running nor, when it leaves, applies its disconnect policy.
     """
+
+    __slots__ = (
+        *("_begun", "_clock", "_close_at_end", "_coalesce_ms", "_coalescer", "_cursors", "_figures", "_heartbeat"),
+        *("_hub", "_on_stop", "_stopped", "_timer", "_unsent", "_viewer_timeout", "_watches", "connection"),
+        *("failure", "final_frames", "finished", "last_write", "now", "pending", "sent_bytes", "writable"),
+    )
 
     def __init__(
         self,
@@ -285,6 +292,9 @@ class Viewer:
         try:
             while self.writable and self.pending:
                 self._write(next(iter(self.pending)))
+            if not self.pending:
+                # Of the table, too, which a dictionary keeps: 160 bytes for as long as the client views.
+                self.pending.clear()
         except Exception as error:  # noqa: BLE001 - not swallowed: the connection failed, and its owner gets the error
             self.fail(error)
 
@@ -313,10 +323,10 @@ class Viewer:
 
     def _frames(self, cursor: _Cursor, log: EventLog) -> Sequence[bytes]:
         """Return the frames that follow a cursor, and move it."""
-        seq, cursor.seq, shared = cursor.seq, log.last, log.is_shared and cursor.framing != ""
-        if shared:
+        seq, cursor.seq, shared = cursor.seq, log.last, log.shared_frames if cursor.framing else None
+        if shared is not None:
             # Viewers side by side write the same frames: one of them makes them.
-            cached = log.frames.get(cursor.framing)
+            cached = shared.newest.get(cursor.framing)
             if cached is not None and cached[0] == seq and cached[1] == log.last:
                 return cached[2]
         entries = log.since(seq)
@@ -338,8 +348,8 @@ class Viewer:
             joins = cursor.coalesce_ms > 0 or len(entries) > MAX_SINGLE_ENTRIES
             with_ends = not cursor.framing
             frames, cursor.seq = self._frame_some(log, merge(entries, with_ends=with_ends) if joins else entries)
-        if shared and cursor.seq == log.last:
-            log.frames[cursor.framing] = (seq, log.last, frames)
+        if shared is not None and cursor.seq == log.last:
+            shared.newest[cursor.framing] = (seq, log.last, frames)
         return frames
 
     def _frame_some(self, log: EventLog, entries: Iterable[Entry]) -> tuple[list[bytes], int]:
@@ -363,12 +373,13 @@ class Viewer:
 
     def _part(self, log: EventLog, entry: Entry) -> bytes:
         """Return the frame of a part, which all viewers of the log share, wherever they stand: it may be large."""
-        if not self.connection.framing:
+        shared = log.shared_frames
+        if shared is None or not self.connection.framing:
             return self.connection.frame(log.generation_id, entry)
         key = (self.connection.framing, entry.last)
-        frame = log.part_frames.get(key)
+        frame = shared.parts.get(key)
         if frame is None:
-            frame = log.part_frames[key] = self.connection.frame(log.generation_id, entry)
+            frame = shared.parts[key] = self.connection.frame(log.generation_id, entry)
         return frame
 
     def _record_progress(self) -> None:

@@ -79,7 +79,7 @@ class ViewerFanOut(FanOut):
             viewer = cursor.viewer
             if cursor.seq != first or cursor.framing != framing:
                 log = cursor.log
-                shared = log.frames.get(cursor.framing)
+                shared = None if log.shared_frames is None else log.shared_frames.newest.get(cursor.framing)
                 if shared is None or shared[0] != cursor.seq or shared[1] != log.last or not shared[2] or log.ended:
                     cursor()
                     continue

@@ -37,6 +37,18 @@ is used twice.
 _LAST = attrgetter("last")
 
 
+class SharedFrames:
+    """The frames of a log that its readers share."""
+
+    __slots__ = ("newest", "parts")
+
+    def __init__(self) -> None:
+        self.newest: dict[str, tuple[int, int, list[bytes]]] = {}
+        """The newest by framing, with the positions they reach from and to: viewers side by side share them."""
+        self.parts: dict[tuple[str, int], bytes] = {}
+        """Those of parts, by framing and sequence number."""
+
+
 class EventLog:
     """Events numbered 1, 2, 3 …, for any number of readers.
 
@@ -45,18 +57,19 @@ class EventLog:
     Every position stays readable: joined text is split where a reader stands.
     """
 
+    __slots__ = (
+        *("_fan_out", "_gaps", "_held", "_listeners", "ended", "entries", "generation_id", "is_closed", "last"),
+        *("max_entries", "on_append", "on_end", "shared_frames", "sole_reader", "written_at"),
+    )
+
     def __init__(self, generation_id: str, *, max_entries: int = 512) -> None:
         self.generation_id = generation_id
         self.last = 0
         self.ended = False
-        self.frames: dict[str, tuple[int, int, list[bytes]]] = {}
-        """The newest frames by framing, with the positions they reach from and to: viewers side by side share them."""
-        self.part_frames: dict[tuple[str, int], bytes] = {}
-        """The frames of parts, by framing and sequence number: all readers share them, as long as there are any."""
         self.written_at = 0.0
         """When something of it was last written to a reader, in seconds of the gateway's clock."""
-        self.is_shared = False
-        """It has several readers."""
+        self.shared_frames: SharedFrames | None = None
+        """What its readers share; None unless there are several."""
         self.sole_reader: Callable[[], None] | None = None
         """The only listener; None if there are several, or none."""
         self.max_entries = max_entries
@@ -67,7 +80,7 @@ class EventLog:
         """The same for the terminal event, which is stored at once."""
         self.entries: list[Entry] = []
         """What is held, for reading."""
-        self._gaps: list[tuple[int, int]] = []
+        self._gaps: tuple[tuple[int, int], ...] = ()
         """First and last of the numbers that no event has, because an owner was lost."""
         self._listeners: dict[Reader, None] = {}
         self._fan_out: FanOut | None = None
@@ -147,7 +160,7 @@ class EventLog:
         if entry.first <= self.last:
             entry = split(entry, self.last)
         if entry.first > self.last + 1:
-            self._gaps.append((self.last + 1, entry.first - 1))
+            self._gaps += ((self.last + 1, entry.first - 1),)
         self.entries.append(entry)
         self.last = entry.last
         if entry.kind in TERMINAL:
@@ -160,7 +173,7 @@ class EventLog:
         """Number what follows from `fence * EPOCH_EVENTS + 1` on: the log has got another owner."""
         last = fence * EPOCH_EVENTS
         if last > self.last:
-            self._gaps.append((self.last + 1, last))
+            self._gaps += ((self.last + 1, last),)
             self.last = last
 
     def supersede(self, seq: int) -> None:
@@ -175,9 +188,9 @@ class EventLog:
         del self.entries[kept:]
         self.last, self._held = seq, None
         self.ended = self.is_closed = bool(self.entries) and self.entries[-1].is_end
-        self._gaps = [gap for gap in self._gaps if gap[1] < seq]
-        self.frames.clear()
-        self.part_frames.clear()
+        self._gaps = tuple(gap for gap in self._gaps if gap[1] < seq)
+        if self.shared_frames is not None:
+            self.shared_frames = SharedFrames()
 
     @property
     def is_held(self) -> bool:
@@ -269,7 +282,8 @@ class EventLog:
         """
         self._listeners[listener] = None
         count = len(self._listeners)
-        self.is_shared = count > 1
+        if count > 1 and self.shared_frames is None:
+            self.shared_frames = SharedFrames()
         # The method itself: an object that is called looks it up each time.
         self.sole_reader = listener.__call__ if count == 1 else None
         if new_fan_out is not None and self._fan_out is None and count > SLICE:
@@ -281,11 +295,9 @@ class EventLog:
         if self._fan_out is not None:
             self._fan_out.drop(listener)
         if not self._listeners:
-            self.is_shared, self.sole_reader = False, None
-            self.part_frames.clear()
-            self.frames.clear()
+            self.shared_frames = self.sole_reader = None
         elif len(self._listeners) == 1:
-            self.is_shared, self.sole_reader = False, next(iter(self._listeners)).__call__
+            self.shared_frames, self.sole_reader = None, next(iter(self._listeners)).__call__
 
     @property
     def readers(self) -> int:
@@ -295,7 +307,8 @@ class EventLog:
     def compact(self) -> None:
         """Join all text that can be joined: from now on the log is read seldom."""
         self.entries = list(merge(self.entries, with_ends=True))
-        self.frames.clear()
+        if self.shared_frames is not None:
+            self.shared_frames.newest.clear()
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -53,6 +53,11 @@ class EventStreamDecoder:
     `limit` is the maximum number of bytes held for one incomplete event.
     """
 
+    __slots__ = (
+        *("_after_cr", "_data", "_event", "_held", "_id", "_limit", "_start", "_started", "_tail", "at_boundary"),
+        *("last_event_id", "retry_ms"),
+    )
+
     def __init__(self, limit: int = 1 << 20) -> None:
         self.retry_ms: int | None = None
         self.last_event_id = ""

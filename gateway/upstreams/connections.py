@@ -126,6 +126,11 @@ class UpstreamConnection:
     written, in seconds of the system's clock. `has_tunnel`: a proxy passes it on unread.
     """
 
+    __slots__ = (
+        *("_closed", "_protocol", "_token", "_transport", "answered", "has_tunnel", "response", "reused", "sent_at"),
+        *("step",),
+    )
+
     def __init__(self) -> None:
         self.reused = self.answered = self.has_tunnel = False
         self.step = Step.RESOLVE

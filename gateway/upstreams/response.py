@@ -35,6 +35,12 @@ DRAIN_SECONDS = 0.1
 class StreamedResponse:
     """A response with a text/event-stream body; see `UpstreamResponse`."""
 
+    __slots__ = (
+        *("_body", "_connection", "_decoder", "_ended", "_fast_path", "_has_more", "_is_plain_text", "_max_bytes"),
+        *("_on_events", "_parsed_bytes", "_reader", "_reading", "_start", "_stopped", "_template", "_verbatim"),
+        *("model", "reads"),
+    )
+
     def __init__(
         self,
         model: str,

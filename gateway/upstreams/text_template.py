@@ -91,6 +91,8 @@ class TextTemplate:
     tokens in one way only. The probe has another number and another padding than the event.
     """
 
+    __slots__ = ("_number", "_pieces", "_unused", "kind")
+
     def __init__(self) -> None:
         self.kind: type[Text] = Chunk
         self._pieces = _NOTHING

@@ -180,7 +180,7 @@ async def test_viewers_share_the_frame_of_a_part_wherever_they_stand() -> None:
         assert all(len(frames) == 1 for frames in writes if parts[0] in frames)
         for viewing in viewings:
             viewing.viewer.close()
-        assert not generation.log.part_frames
+        assert generation.log.shared_frames is None
 
 
 async def test_it_ends_when_all_its_generations_have_ended() -> None:
