@@ -1,29 +1,26 @@
 """Messages between the processes of a benchmark, as JSON. Pure."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Literal, cast, get_args
 
 Framing = Literal["sse", "websocket", "poll"]
 
-BENCH, HELD = "bench", "held"
-"""First words of the names of models."""
+AnswerKind = Literal["bench", "held", "paused"]
+"""Whether an answer waits to be released: never, before its first token, or after it. First word of a model's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerSpec:
-    """The answer that the provider is to stream. It is encoded in the model's name, which every target passes on.
-
-    One that is `held` begins when the provider is told to release what it holds.
-    """
+    """The answer that the provider is to stream. It is encoded in the model's name, which every target passes on."""
 
     tokens: int
     interval_ms: int = 0
     first_ms: int = 0
-    held: bool = False
+    kind: AnswerKind = "bench"
 
     def model_name(self) -> str:
         """Encode it as a model's name."""
-        return f"{HELD if self.held else BENCH}-{self.tokens}-{self.interval_ms}-{self.first_ms}"
+        return f"{self.kind}-{self.tokens}-{self.interval_ms}-{self.first_ms}"
 
     @classmethod
     def from_model_name(cls, name: str) -> "AnswerSpec":
@@ -32,12 +29,12 @@ class AnswerSpec:
         Raises:
             ValueError: the name has another form.
         """
-        word, *numbers = name.split("-")
-        if word not in {BENCH, HELD} or len(numbers) != 3:
+        kind, *numbers = name.split("-")
+        if kind not in get_args(AnswerKind) or len(numbers) != 3:
             message = f"{name!r} is not bench-<tokens>-<interval ms>-<first ms>"
             raise ValueError(message)
         tokens, interval_ms, first_ms = map(int, numbers)
-        return cls(tokens, interval_ms, first_ms, word == HELD)
+        return cls(tokens, interval_ms, first_ms, cast("AnswerKind", kind))
 
 
 @dataclass(frozen=True, slots=True)

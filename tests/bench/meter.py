@@ -86,7 +86,7 @@ class _Reading:
 class SteadyMeter:
     """Measures within a window of a load.
 
-    `provider` returns what the provider has counted so far; `release` lets it begin the answers that it holds, and is
+    `provider` returns what the provider has counted so far; `release` lets the answers go on that it holds, and is
     called once all streams run.
     """
 

@@ -50,7 +50,7 @@ ALL = (*OURS, *OTHERS, LITELLM, POLL)
 class Window:
     """The part of a load that is measured: so many seconds, after all streams have run for some. They must go on.
 
-    Answers that are `held` begin when all streams run, however long it takes a server to start them.
+    Answers that are held or paused go on when all streams run, however long it takes a server to start them.
     """
 
     settle_seconds: float
@@ -198,13 +198,13 @@ SCENARIOS = (
     Scenario(
         "idle",
         "Idle streams",
-        "2,000 open streams with one token per second, which begin once all are open",
+        "2,000 open streams with one token per second, from when all are open",
         (MEMORY_PER_STREAM,),
         (
             Shape(
                 2000,
                 2000,
-                AnswerSpec(7, interval_ms=1000, held=True),
+                AnswerSpec(7, interval_ms=1000, kind="paused"),
                 ramp_seconds=3.0,
                 window=Window(settle_seconds=0.5, seconds=1),
             ),
@@ -213,7 +213,7 @@ SCENARIOS = (
             Shape(
                 100,
                 100,
-                AnswerSpec(4, interval_ms=200, held=True),
+                AnswerSpec(4, interval_ms=200, kind="paused"),
                 ramp_seconds=0.2,
                 window=Window(settle_seconds=0, seconds=0),
             ),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.bench.load.__main__ import run_plan
 from tests.bench.load.frames import ACCEPT
-from tests.bench.messages import AnswerSpec, Plan, ProviderStats, Request, Tally
+from tests.bench.messages import AnswerKind, AnswerSpec, Plan, ProviderStats, Request, Tally
 from tests.bench.outcome import Outcome, faults
 from tests.bench.provider.server import Connection, Provider
 from tests.bench.scenarios import Shape
@@ -69,6 +69,20 @@ async def test_the_provider_records_disconnects() -> None:
         for stream, at, _ in provider.stats.closes
     )
     assert all(3 <= sent < 100 for _, _, sent in provider.stats.closes)
+
+
+@pytest.mark.parametrize(("kind", "sent_before"), [("held", 0), ("paused", 1)])
+async def test_answers_go_on_when_they_are_released(kind: AnswerKind, sent_before: int) -> None:
+    provider, shape = Provider(), Shape(5, 5, AnswerSpec(10, interval_ms=2, kind=kind))
+    async with listening(lambda: Connection(provider)) as port:
+        load = asyncio.create_task(run_plan(plan(port, shape)))
+        while provider.stats.running < shape.streams:
+            await asyncio.sleep(0.01)
+        assert provider.stats.tokens == sent_before * shape.streams
+        provider.release()
+        tally = await load
+    assert faults(Outcome(shape, tally, provider.stats), must_close=True) == []
+    assert tally.tokens == 5 * 10
 
 
 async def test_the_provider_refuses_unknown_models_and_paths() -> None:

@@ -28,6 +28,7 @@ def test_messages_are_decoded_as_they_were_encoded() -> None:
 
 
 def test_an_answer_is_encoded_as_a_models_name() -> None:
-    assert AnswerSpec.from_model_name(AnswerSpec(500, 20, 1000).model_name()) == AnswerSpec(500, 20, 1000)
+    for spec in (AnswerSpec(500, 20, 1000), AnswerSpec(9, kind="held"), AnswerSpec(9, 20, kind="paused")):
+        assert AnswerSpec.from_model_name(spec.model_name()) == spec
     with pytest.raises(ValueError, match="is not bench-"):
         AnswerSpec.from_model_name("gpt-4.1-mini-2025")

@@ -33,14 +33,17 @@ class Provider:
         return self.stats.started
 
     def hold(self, stream: "Stream") -> None:
-        """Keep a stream that has not begun, until `release`."""
+        """Keep a stream that does not go on before `release`."""
         self._held.append(stream)
 
     def release(self) -> None:
-        """Begin all streams that are held, evenly spread over their interval: clients do not ask at the same moment."""
+        """Let all streams that are held go on.
+
+        They are evenly spread over their interval: clients do not ask at the same moment.
+        """
         held, self._held = self._held, []
         for number, stream in enumerate(held):
-            stream.begin(number / len(held))
+            stream.go_on(number / len(held))
 
     def schedule(self, stream: "Stream", at: int) -> None:
         """Schedule the next token of a stream.
@@ -82,15 +85,17 @@ class Stream:
         self._interval = spec.interval_ms * 1_000_000
         connection.transport.write(HEAD + b"".join(map(_chunk, answer.begin())))
         self._due = time.monotonic_ns() + spec.first_ms * 1_000_000
-        if spec.held:
+        if spec.kind == "paused":
+            self._write_token()
+        if spec.kind != "bench":
             connection.provider.hold(self)
         elif spec.first_ms:
             connection.provider.schedule(self, self._due)
         else:
             self.send_due()
 
-    def begin(self, phase: float) -> None:
-        """Schedule the first token of a stream that was held, after this share of its interval."""
+    def go_on(self, phase: float) -> None:
+        """Schedule the next token of a stream that was held, after this share of its interval."""
         self._due = time.monotonic_ns() + int(phase * self._interval) + 1
         self._connection.provider.schedule(self, self._due)
 

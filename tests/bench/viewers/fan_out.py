@@ -22,7 +22,7 @@ ENDLESS: Final = 1_000_000
 
 def measure(bed: Bed, target: Target, size: Size) -> None:
     """Run the scenario, and add its figures and problems."""
-    answer = AnswerSpec(ENDLESS, interval_ms=size.fan_out_interval_ms, held=True)
+    answer = AnswerSpec(ENDLESS, interval_ms=size.fan_out_interval_ms, kind="held")
     request = target.request(answer)
     started = start_generation(bed.port, request)
     open_viewers(bed, view_request(request.framing, started), size.viewers, size.in_flight)

@@ -22,7 +22,7 @@ ENDING_SECONDS: Final = 120.0
 
 def measure(bed: Bed, target: Target, size: Size, streams: int) -> None:
     """Run the scenario, and add its figures and problems."""
-    answer = AnswerSpec(size.own_tokens, interval_ms=size.interval_ms, held=True)
+    answer = AnswerSpec(size.own_tokens, interval_ms=size.interval_ms, kind="held")
     open_viewers(bed, target.request(answer), streams, size.in_flight)
     _idle(bed, size)
     bed.release()
