@@ -89,8 +89,9 @@ class _Cursor:
                 viewer.sent_bytes += len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
             else:
                 entry = log.entries[-1]
-                kind = entry.kind
-                if entry.first != seq + 1 or not (kind is Chunk or kind is Reasoning):
+                # All fields at once: each of them by name is a call.
+                first, last, kind, _, _, _, _ = entry
+                if first != seq + 1 or not (kind is Chunk or kind is Reasoning):
                     viewer.pending[self] = None
                     viewer.flush()
                     return
@@ -98,7 +99,7 @@ class _Cursor:
                 viewer.sent_bytes += len(frame)
                 frames = [frame] if frame else []
                 if shared is not None and self.framing:
-                    shared.newest[self.framing] = (seq, entry.last, frames)
+                    shared.newest[self.framing] = (seq, last, frames)
             self.seq = log.last
             if frames:
                 viewer.writable = viewer.connection.write(frames)

@@ -214,9 +214,9 @@ class WebSocketConnection:
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Return an entry as a message: its JSON with the generation's id and the sequence number added in front."""
         # As `message_head`, without a call for each chunk.
-        is_first = entry.kind is Accepted
-        head = ACCEPTED_HEAD % entry.last if is_first else HEAD % (generation_id.encode(), entry.last)
-        rest = entry.data[1:]
+        _, last, kind, data, _, _, _ = entry
+        head = ACCEPTED_HEAD % last if kind is Accepted else HEAD % (generation_id.encode(), last)
+        rest = data[1:]
         length = len(head) + len(rest)
         if length < SHORT and self._writer.raw:
             # As `text_frame`, too: a token's message is short.

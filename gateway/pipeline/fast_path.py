@@ -54,6 +54,9 @@ _ALLOWED_BYTES: Final = 1024
 _NO_ENDS: Final[Sequence[int]] = ()
 """Those of a single event."""
 
+_STREAMING: Final = State.STREAMING
+"""Read once: an enumeration looks its members up in a function."""
+
 
 class TextFastPath:
     """Takes the reads of one call that has won, from its second content on.
@@ -146,7 +149,7 @@ class TextFastPath:
         log, counter, generation, attempt, kind = self._log, self._counter, self._generation, self._attempt, self._kind
         grown = counter.size + length
         if (
-            generation.state is not State.STREAMING
+            generation.state is not _STREAMING
             or now > generation.lease.expires
             or log.is_closed
             or grown > counter.limit
