@@ -298,6 +298,10 @@ class LogWriter:
         written.is_created = True
         if is_new:
             written.stored, written.details_stored = _last(entries, 0), number
+            if written.watchers:
+                # They have come before: of a log that the store had lost, or after a reply that was lost. A creation
+                # sends no wakes, the write that follows it does.
+                written.details += 1
             written.written_at = self._clock.now()
             written.unwritten_since = began if written.is_dirty else None
 

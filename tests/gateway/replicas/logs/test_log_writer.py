@@ -9,6 +9,7 @@ import pytest
 
 from gateway.generation.details import decode_prompt
 from gateway.generation.event_log import EventLog
+from gateway.generation.generation import Generation
 from gateway.replicas.logs.log_writer import BATCH_LOGS, LogWriter
 from gateway.replicas.logs.written_log import KEEP_SECONDS, WrittenLog
 from gateway.replicas.messaging.messages import Wake, decode_message
@@ -60,6 +61,16 @@ async def writing(*, with_prompt: bool = False) -> AsyncIterator[Harness]:
     yield Harness(writer, store, clock, fenced, errors)
     task.cancel()
     writer.pause()
+
+
+async def woken(harness: Harness, generation: Generation) -> None:
+    """Check that the other gateway is woken for what a log has now, once it is stored."""
+    receiving = asyncio.create_task(harness.store.messages.receive("other"))
+    await settle()
+    assert receiving.done()
+    assert decode_message(receiving.result()[-1]) == Wake({generation.id: generation.log.last})
+    part = (await harness.store.logs.read({generation.id: Position()}))[generation.id]
+    assert part.head.last == generation.log.last
 
 
 async def test_hundreds_of_logs_are_written_in_a_few_calls() -> None:
@@ -162,6 +173,36 @@ async def test_watchers_are_woken_when_it_is_stored() -> None:
         await harness.advance(0.01)
         [message] = await harness.store.messages.receive("other")
         assert decode_message(message) == Wake({generation.id: generation.log.last})
+
+
+async def test_watchers_are_woken_once_a_lost_log_is_stored_again() -> None:
+    async with writing() as harness:
+        generation = streaming()
+        written = harness.writer.add(generation, TERMS)
+        await harness.writer.create(written)
+        written.watchers.add("other")
+        await harness.store.logs.delete(generation.id)
+        harness.store.faults.hold("logs.create")
+        send(generation, "a")
+        await harness.advance(0.01)
+        # Of the append: there is nothing that it could be appended to.
+        await harness.store.messages.receive("other")
+        harness.store.faults.release()
+        await woken(harness, generation)
+        assert await harness.text(generation.id) == "a"
+
+
+async def test_watchers_are_woken_by_a_creation_that_is_repeated_with_more() -> None:
+    async with writing() as harness:
+        generation = streaming()
+        written = harness.writer.add(generation, TERMS)
+        harness.store.faults.fail_once("logs.create")
+        with pytest.raises(StoreError):
+            await harness.writer.create(written)
+        written.watchers.add("other")
+        send(generation, "a")
+        harness.writer.resume()
+        await woken(harness, generation)
 
 
 async def test_a_log_that_another_gateway_has_taken_is_given_up() -> None:
