@@ -39,10 +39,11 @@ Result: TypeAlias = "Reply | StoreError"
 
 
 class RedisClient:
-    """Runs calls on the nodes of a deployment."""
+    """Runs calls on the nodes of a deployment; one that `is_bulk` those that send or return much."""
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, *, is_bulk: bool = False) -> None:
         self.topology = topology
+        self._is_bulk = is_bulk
 
     async def call(self, call: Call) -> Reply:
         """Run one call.
@@ -77,7 +78,7 @@ class RedisClient:
         if node is None or not calls:
             return await self._run_pending(calls, range(len(calls)), results)
         try:
-            replies = await node.execute(calls)
+            replies = await (node.bulk if self._is_bulk else node).execute(calls)
         except StoreError as error:
             self.topology.on_failure()
             return [error] * len(calls)
@@ -134,7 +135,7 @@ class RedisClient:
         self, node: Node, indexes: Sequence[int], calls: Sequence[Call], results: list[Result]
     ) -> Sequence[int]:
         try:
-            replies = await node.execute([calls[index] for index in indexes])
+            replies = await (node.bulk if self._is_bulk else node).execute([calls[index] for index in indexes])
         except StoreError as error:
             self.topology.on_failure()
             for index in indexes:

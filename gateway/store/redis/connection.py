@@ -44,12 +44,13 @@ class Replies(list[NodeReply]):
 
 
 class _Exchange:
-    """Commands that were sent, and their replies so far."""
+    """Commands that were sent, and their replies so far: dropped if `waiter` is done before they are complete."""
 
-    __slots__ = ("deadline", "expected", "replies", "waiter")
+    __slots__ = ("deadline", "expected", "replies", "sent", "waiter")
 
-    def __init__(self, expected: int, deadline: float, waiter: asyncio.Future[Replies]) -> None:
+    def __init__(self, expected: int, sent: float, deadline: float, waiter: asyncio.Future[Replies]) -> None:
         self.expected = expected
+        self.sent = sent
         self.deadline = deadline
         self.waiter = waiter
         self.replies = Replies()
@@ -61,6 +62,8 @@ class RedisConnection(asyncio.Protocol):
     def __init__(self, opened: OpenedConnection, clock: Clock) -> None:
         self.is_closed = False
         """It can't be used any more: the server has closed it, or has sent what was not asked for, a farewell."""
+        self.silence_limit = inf
+        """Time after which it counts as dead, in seconds, while replies are awaited and nothing at all is read."""
         writer = opened._writer  # noqa: SLF001 - no public name leads to the transport
         if writer is None:
             raise _lost(None)
@@ -69,7 +72,9 @@ class RedisConnection(asyncio.Protocol):
         self._writer = writer
         self._clock = clock
         self._timer = RestartableTimer(clock)
-        """Looks at the oldest exchange. It is not started for each of them: nearly all end long before."""
+        """Checks what is awaited. It is not started for each exchange: nearly all end long before."""
+        self._read_at = -inf
+        """Time of the last read."""
         self._parser = Reader(protocolError=InvalidResponse, replyError=self._read_error, notEnoughData=_INCOMPLETE)
         self._pending = deque[_Exchange]()
         self._has_error = False
@@ -77,11 +82,12 @@ class RedisConnection(asyncio.Protocol):
         """An error that is no reply to one command, and ends the connection."""
         writer.transport.set_protocol(self)
 
-    def send(self, commands: Sequence[Sequence[Argument]], deadline: float = inf) -> asyncio.Future[Replies]:
+    def send(self, commands: Sequence[Sequence[Argument]], seconds: float = inf) -> asyncio.Future[Replies]:
         """Send commands; return what gets a reply or an error for each.
 
-        It fails with a RedisError if the connection is lost, and with TimeoutError after `deadline`, in seconds of the
-        clock: then the connection is closed. The replies to a caller that was cancelled are dropped.
+        It fails with a RedisError if the connection is lost, and with TimeoutError after `seconds`, alone: its late
+        replies are dropped, as those to a caller that was cancelled. If the connection is silent for its limit, all
+        that is awaited fails with TimeoutError, and the connection is closed.
 
         Raises:
             RedisError: the connection is closed.
@@ -96,10 +102,10 @@ class RedisConnection(asyncio.Protocol):
             # That is what uvloop says where the connection was reset, before it calls `connection_lost`.
             self.close()
             raise _lost(error) from error
-        waiter = asyncio.get_running_loop().create_future()
-        self._pending.append(_Exchange(len(commands), deadline, waiter))
-        if deadline != inf and not self._timer.is_pending:
-            self._timer.start(deadline - self._clock.now(), self._on_timer)
+        waiter, now = asyncio.get_running_loop().create_future(), self._clock.now()
+        self._pending.append(_Exchange(len(commands), now, now + seconds, waiter))
+        if not self._timer.is_pending:
+            self._start_timer(min(seconds, self.silence_limit))
         return waiter
 
     async def exchange(self, commands: Sequence[Sequence[Argument]]) -> Replies:
@@ -121,14 +127,14 @@ class RedisConnection(asyncio.Protocol):
     def retire(self) -> None:
         """Send nothing more, and close it when all replies that are awaited have come."""
         self.is_closed = True
-        if all(exchange.waiter.done() for exchange in self._pending):
-            self.close()
+        self._close_if_over()
 
     # What the transport calls.
 
     def data_received(self, data: bytes) -> None:
         """Collect replies; the last one of an exchange ends it."""
         parser, pending = self._parser, self._pending
+        self._read_at = self._clock.now()
         try:
             parser.feed(data)
             while (reply := parser.gets()) is not _INCOMPLETE:
@@ -174,19 +180,40 @@ class RedisConnection(asyncio.Protocol):
             if not exchange.waiter.done():
                 exchange.waiter.set_exception(error)
 
+    def _close_if_over(self) -> None:
+        """Close a connection that is retired, if no replies are awaited any more."""
+        if all(exchange.waiter.done() for exchange in self._pending):
+            self.close()
+
+    @property
+    def _dead_at(self) -> float:
+        """Return when the connection counts as dead, unless something is read until then."""
+        return max(self._read_at, self._pending[0].sent) + self.silence_limit if self._pending else inf
+
+    def _start_timer(self, delay: float) -> None:
+        if delay != inf:
+            self._timer.start(delay, self._on_timer)
+
     def _on_timer(self) -> None:
-        if self._pending:
-            remaining = self._pending[0].deadline - self._clock.now()
-            if remaining > 0:
-                self._timer.start(remaining, self._on_timer)
-            else:
-                self._timer.judge(self._on_late)
+        """Check whether something is late; if not, do it again when the next exchange can be."""
+        deadlines = (exchange.deadline for exchange in self._pending if not exchange.waiter.done())
+        remaining = min(self._dead_at, *deadlines, inf) - self._clock.now()
+        if remaining > 0:
+            self._start_timer(remaining)
+        else:
+            self._timer.judge(self._on_late)
 
     def _on_late(self) -> None:
-        if self._pending and self._clock.now() >= self._pending[0].deadline:
+        now = self._clock.now()
+        if now >= self._dead_at:
             self._fail(TimeoutError())
-        else:
-            self._on_timer()
+            return
+        for exchange in self._pending:
+            if now >= exchange.deadline and not exchange.waiter.done():
+                exchange.waiter.set_exception(TimeoutError())
+        if self.is_closed:
+            self._close_if_over()
+        self._on_timer()
 
 
 def _lost(cause: BaseException | None) -> ConnectionError:

@@ -36,6 +36,9 @@ _READ: Final = load_script("read")
 _TAKE: Final = load_script("take")
 _DELETE: Final = load_script("delete")
 
+LARGE_BYTES: Final = 64 * 1024
+"""Size of a conversation from which it is sent beside other commands, which would be late behind it."""
+
 OWNERS: Final = 16
 """Number of gateways whose keys are remembered."""
 
@@ -56,10 +59,13 @@ class _Written(NamedTuple):
 
 
 class RedisLogs:
-    """Logs by generation id."""
+    """Logs by generation id. `bulk_client` runs what sends or returns much: whole logs, conversations, lists."""
 
-    def __init__(self, client: RedisClient, keys: Keys, messages: RedisMessages, clock: Clock) -> None:
+    def __init__(
+        self, client: RedisClient, bulk_client: RedisClient, keys: Keys, messages: RedisMessages, clock: Clock
+    ) -> None:
         self._client = client
+        self._bulk_client = bulk_client
         self._keys = keys
         self._messages = messages
         self._clock = clock
@@ -76,7 +82,8 @@ class RedisLogs:
         args = (head.owner, head.fence, entries[-1].last, ended, milliseconds(keep), *facts, encode_entries(entries))
         keys = self._keys.all_of_generation(head.generation_id)
         own = () if head.ended else self._own(head.owner, [head.generation_id])
-        *_, created = await self._client.run_all(own, [ScriptCall(_CREATE, keys, (*args, prompt))])
+        client = self._client if len(prompt) <= LARGE_BYTES else self._bulk_client
+        *_, created = await client.run_all(own, [ScriptCall(_CREATE, keys, (*args, prompt))])
         is_new = as_int(created) == 1
         if is_new and not head.ended:
             self._note_renewal(head.generation_id, keys, keep)
@@ -102,7 +109,8 @@ class RedisLogs:
     async def read(self, positions: Mapping[str, Position]) -> Mapping[str, LogPart]:
         """Return what follows a position of each generation; unknown generations are left out."""
         calls = [ScriptCall(_READ, self._keys.generation(name), position) for name, position in positions.items()]
-        replies = checked(await self._client.run(calls))
+        is_tail = all(position.last for position in positions.values())
+        replies = checked(await (self._client if is_tail else self._bulk_client).run(calls))
         found = zip(positions.items(), replies, strict=True)
         parts = {name: _part(name, place.last, as_list(reply)) for (name, place), reply in found if reply is not None}
         return {name: part for name, part in parts.items() if part is not None}
@@ -110,7 +118,7 @@ class RedisLogs:
     async def prompt(self, generation_id: str) -> bytes:
         """Return the conversation of a generation; b"" without one."""
         key = self._keys.prompt(generation_id)
-        return as_bytes(await self._client.call(Command(key, ("GET", key))) or b"")
+        return as_bytes(await self._bulk_client.call(Command(key, ("GET", key))) or b"")
 
     async def take(self, takes: Sequence[Take]) -> Sequence[Head | None]:
         """Change the owner of generations; return the head of each as it is then."""
@@ -131,10 +139,11 @@ class RedisLogs:
     async def owned(self, owner: str) -> Sequence[str]:
         """Return the ids of the generations that a gateway owns and that have not ended."""
         key = self._keys.owned(owner)
-        members = as_list(await self._client.call(Command(key, ("SMEMBERS", key))))
+        members = as_list(await self._bulk_client.call(Command(key, ("SMEMBERS", key))))
         names = [as_bytes(member).decode("utf-8", "surrogatepass") for member in members]
         heads = [self._keys.generation(name)[0] for name in names]
-        replies = checked(await self._client.run([Command(head, ("HMGET", head, "owner", "ended")) for head in heads]))
+        calls = [Command(head, ("HMGET", head, "owner", "ended")) for head in heads]
+        replies = checked(await self._bulk_client.run(calls))
         expected: Reply = [owner.encode(), b"0"]
         return [name for name, reply in zip(names, replies, strict=True) if reply == expected]
 

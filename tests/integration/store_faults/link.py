@@ -10,6 +10,9 @@ from gateway.net.tcp import reset
 MAX_HELD: Final = 1 << 20
 """Maximum bytes that are held for each side while the link carries nothing."""
 
+PIECE: Final = 8192
+"""Maximum bytes that a slow link carries at once."""
+
 
 @dataclass(eq=False)
 class _Side(asyncio.Protocol):
@@ -21,17 +24,23 @@ class _Side(asyncio.Protocol):
     _held: list[bytes] = field(default_factory=list)
     _late: deque[bytes] = field(default_factory=deque)
     """What is late, in its order: what comes later must not overtake it."""
+    _free_at: float = 0.0
+    """When all before has been carried, at the link's rate."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.link.sides[self] = None
 
     def data_received(self, data: bytes) -> None:
-        if self.link.delay or self._late:
-            self._late.append(data)
-            asyncio.get_running_loop().call_later(self.link.delay, self._forward_late)
-        else:
+        if not self.link.delay and not self.link.rate and not self._late:
             self.forward(data)
+            return
+        loop = asyncio.get_running_loop()
+        for start in range(0, len(data), PIECE):
+            piece = data[start : start + PIECE]
+            self._free_at = max(loop.time(), self._free_at) + (len(piece) / self.link.rate if self.link.rate else 0.0)
+            self._late.append(piece)
+            loop.call_at(self._free_at + self.link.delay, self._forward_late)
 
     def _forward_late(self) -> None:
         self.forward(self._late.popleft())
@@ -71,6 +80,8 @@ class Link:
         self.port = 0
         self.delay = 0.0
         """Seconds by which everything is late, in each direction."""
+        self.rate = 0.0
+        """Bytes per second of each connection in each direction; 0: as many as come."""
         self.is_frozen = False
         """Nothing is carried, and nothing is closed: a black hole. Connections are accepted, as by a full buffer."""
         self.is_down = False
