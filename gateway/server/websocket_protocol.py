@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent, HTTPScope, WebSocketAcceptEvent, WebSocketScope
 from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.datastructures import Headers
@@ -121,9 +122,27 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         # This protocol is the direct writer of the application.
         self.scope["extensions"] = {WRITER_EXTENSION: self, "websocket.http.response": {}}  # type: ignore[dict-item]
         self.queue.put_nowait({"type": "websocket.connect"})
-        task = self.loop.create_task(self.run_asgi())
+        # Not uvicorn's `run_asgi`: its frame would be kept for as long as the socket.
+        task = self.loop.create_task(self.app(self.scope, self.receive, self.send))
         task.add_done_callback(self.on_task_complete)
         self.tasks.add(task)
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """Log how the application failed, and close, as uvicorn's `run_asgi` does."""
+        super().on_task_complete(task)
+        error: BaseException | None
+        try:
+            error = task.exception()
+        except asyncio.CancelledError as cancelled:
+            error = cancelled
+        if error is None and not self.handshake_complete:
+            self.logger.error("ASGI callable returned without completing handshake.")
+            self.send_500_response()
+        elif error is not None and not isinstance(error, ClientDisconnected):
+            self.logger.error("Exception in ASGI application\n", exc_info=error)
+            self.send_500_response()
+        if self.close_timer is None:
+            self.transport.close()
 
     def _is_accepted(self, request: HTTPScope, url: bytes) -> bool:
         """Return True if the library finds a handshake valid.

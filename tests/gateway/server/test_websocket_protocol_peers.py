@@ -1,8 +1,11 @@
 """What no client sends to `WebSocketProtocol`, without a socket."""
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
 
 from tests.fuzz.frames import HANDSHAKE, masked
+from tests.fuzz.peer import Server
 from tests.gateway.server.peer import sent
 
 
@@ -65,3 +68,39 @@ async def test_a_message_in_fragments_arrives_whole() -> None:
 async def test_a_text_that_comes_in_one_read_is_what_the_parser_reads(reads: list[bytes]) -> None:
     split = [part for read in reads for part in (read[:1], read[1:])]
     assert await sent(HANDSHAKE, *reads) == await sent(HANDSHAKE, *split)
+
+
+class Ending:
+    """An application that sends these messages and returns, or raises an exception."""
+
+    def __init__(self, messages: list[Message], error: BaseException | None) -> None:
+        self._messages, self._error = messages, error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for message in self._messages:
+            await send(message)
+        if self._error is not None:
+            raise self._error
+
+
+ACCEPT: Message = {"type": "websocket.accept"}
+
+
+@pytest.mark.parametrize(("messages", "error"), [([ACCEPT], None), ([ACCEPT], ClientDisconnected())])
+async def test_a_socket_ends_with_its_application(messages: list[Message], error: BaseException | None) -> None:
+    assert (await Server(Ending(messages, error)).converse([HANDSHAKE])).startswith(b"HTTP/1.1 101")
+
+
+@pytest.mark.parametrize(
+    ("messages", "error", "logged"),
+    [
+        ([ACCEPT], LookupError(), LookupError),
+        ([], LookupError(), LookupError),
+        ([], None, AssertionError),
+    ],
+)
+async def test_an_application_that_fails_is_logged(
+    messages: list[Message], error: BaseException | None, logged: type[BaseException]
+) -> None:
+    with pytest.raises(logged):
+        await Server(Ending(messages, error)).converse([HANDSHAKE])
