@@ -309,6 +309,9 @@ class Viewer:
         frames = self._frames(cursor, log)
         if cursor.seq == log.last:
             del self.pending[cursor]
+            if not self.pending:
+                # A dictionary that was emptied keeps its table, for as long as the stream is idle.
+                self.pending = {}
         ended = log.ended and cursor.seq == log.last
         if ended:
             self.detach(log.generation_id)

@@ -1,9 +1,8 @@
 """One client's WebSocket: it reads commands, writes events as they come, and closes with a code that says why."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Final, Protocol, TypeVar
 
 import anyio
 import orjson
@@ -20,6 +19,7 @@ from gateway.protocol.errors import Refused, invalid
 from gateway.protocol.events import Accepted
 from transports.handshake import HELLO_BYTES, HELLO_SECONDS, SocketIdentity
 from transports.messages import ACCEPTED_HEAD, HEAD
+from transports.stoppable_wait import StoppableWait
 from transports.viewer import Viewer
 from transports.websocket_commands import Close, WebSocketCommands
 from transports.writer import sending
@@ -89,7 +89,7 @@ class WebSocketConnection:
             "_reservation",
             "_send",
         ),
-        *("_services", "_unread_replies", "_viewer", "_waiting", "_writer", "framing", "unsent_bytes", "write"),
+        *("_services", "_unread_replies", "_viewer", "_waits", "_writer", "framing", "write"),
     )
 
     def __init__(self, services: Services, websocket: WebSocket, identity: SocketIdentity) -> None:
@@ -98,8 +98,8 @@ class WebSocketConnection:
         self._identity = identity
         self._direct_writer = direct_writer(websocket.scope)
         self._is_stopped = self._departs = False
-        self._waiting: list[asyncio.Task[Any]] = []
-        """Tasks that wait for the client. The wait ends when it is no longer a viewer; that of a command never does."""
+        self._waits: list[StoppableWait] = []
+        """Waits for the client. They end when it is no longer a viewer; that of a command never does."""
         self._replies = True
         """False once the client is gone: what it has sent is executed all the same."""
         self._unread_replies = 0
@@ -109,7 +109,6 @@ class WebSocketConnection:
         self._commands = self._new_commands(websocket)
         self._writer: Writer
         self.write: Callable[[Sequence[bytes]], bool]
-        self.unsent_bytes: Callable[[], int]
         self._receive: Receive
         self._send: Send
 
@@ -180,36 +179,27 @@ class WebSocketConnection:
     def _stop(self) -> None:
         """Wait no longer for the client: it is gone, or does not read, or is to connect to another gateway."""
         self._is_stopped = True
-        waiting, self._waiting = self._waiting, []
-        for task in waiting:
-            task.cancel()
+        for wait in self._waits:
+            wait.stop()
 
     def _depart(self) -> None:
         self._departs = True
         self._stop()
 
     async def _until_stopped(self, awaitable: Awaitable[T]) -> T | None:
-        """Wait for the client; return None if it is no longer waited for.
-
-        As `asyncio.timeout` does it, without its object: a socket waits here for as long as it is idle.
-        """
+        """Wait for the client; return None if it is no longer waited for."""
         if self._is_stopped:
             with anyio.move_on_after(CLOSE_SECONDS):
                 return await awaitable
             return None
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
-        cancelled_before = task.cancelling()
-        self._waiting.append(task)
+        wait = StoppableWait()
+        self._waits.append(wait)
         try:
-            return await awaitable
-        except asyncio.CancelledError:
-            # `_stop` has removed the tasks that it cancelled; another may have cancelled this one, too.
-            if task in self._waiting or task.uncancel() > cancelled_before:
-                raise
-            return None
+            with wait:
+                return await awaitable
         finally:
-            if task in self._waiting:
-                self._waiting.remove(task)
+            self._waits.remove(wait)
+        return None
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Return an entry as a message: its JSON with the generation's id and the sequence number added in front."""
@@ -224,12 +214,16 @@ class WebSocketConnection:
         message = head + rest
         return text_frame(message) if self._writer.raw else message
 
+    def unsent_bytes(self) -> int:
+        """Return how much of what was written the client has not taken."""
+        return self._writer.unsent_bytes()
+
     def send_heartbeat(self) -> bool:
         """Do nothing: the server's own pings (RFC 6455, 5.5.2) show that the connection is alive."""
         return True
 
     async def _view(self, writer: Writer) -> None:
-        self._writer, self.write, self.unsent_bytes = writer, writer.write, writer.unsent_bytes
+        self._writer, self.write = writer, writer.write
         if not writer.raw and self.framing:
             # Frames of the two kinds of writers differ: viewers must not share them.
             self.framing = "websocket message"
@@ -239,10 +233,14 @@ class WebSocketConnection:
         writer.bind(self._viewer.resume, self._leave if writer.raw else self._viewer.stop)
         self._viewer.begin()
         self._is_viewing = True
+        wait = StoppableWait()
+        self._waits.append(wait)
         while not self._is_stopped:
-            # As `_read_command`, without its frame: a client may be silent for long.
-            message = await self._until_stopped(self._receive())
-            if message is None or not await self._execute(message, self._services.max_body_bytes):
+            # As `_read_command`, without its frame and the last message: a client may be silent for long.
+            message: Message | None = None
+            with wait:
+                message = await self._receive()
+            if not await self._execute(message, self._services.max_body_bytes):
                 return
 
     def _leave(self) -> None:
@@ -262,18 +260,17 @@ class WebSocketConnection:
                 message = await self._receive()
             # Only the time in which nothing comes counts: a command may wait for another gateway.
             left -= anyio.current_time() - began
-            goes_on = message is not None and await self._execute(message, self._services.max_body_bytes)
+            goes_on = await self._execute(message, self._services.max_body_bytes)
 
     async def _read_command(self, max_bytes: int) -> bool:
         """Read a message and execute it; return False if no more can be read."""
-        message = await self._until_stopped(self._receive())
-        return message is not None and await self._execute(message, max_bytes)
+        return await self._execute(await self._until_stopped(self._receive()), max_bytes)
 
-    async def _execute(self, message: Message, max_bytes: int) -> bool:
-        """Execute a message; return False if the client is gone, or the socket is closed."""
-        read_at = self._services.clock.now()
-        if message["type"] == "websocket.disconnect":
+    async def _execute(self, message: Message | None, max_bytes: int) -> bool:
+        """Execute a message; return False if there is none, the client is gone, or the socket is closed."""
+        if message is None or message["type"] == "websocket.disconnect":
             return False
+        read_at = self._services.clock.now()
         text, refused = message.get("text"), message.get(REFUSED)
         if refused is None and text is not None and _utf8_longer_than(text, max_bytes):
             refused = invalid(f"The message is larger than {max_bytes} bytes.", status=413)
