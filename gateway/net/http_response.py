@@ -10,6 +10,9 @@ from aiohttp.connector import Connection
 class HttpResponse(Protocol):
     """A response whose headers have been read. aiohttp's own is one, too."""
 
+    content: aiohttp.StreamReader
+    """Its body."""
+
     @property
     def status(self) -> int:
         """Return its status."""
@@ -18,11 +21,6 @@ class HttpResponse(Protocol):
     @property
     def headers(self) -> Mapping[str, str]:
         """Return its headers, whose names may be looked up in any case."""
-        ...
-
-    @property
-    def content(self) -> aiohttp.StreamReader:
-        """Return its body."""
         ...
 
     @property

@@ -10,16 +10,18 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import aiohttp
 from aiohttp.abc import ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
+from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.tracing import Trace
 
 from gateway.clock import time_limit
+from gateway.net.http_client import MAX_HEADER_BYTES
 from gateway.net.http_response import HttpResponse
 from gateway.net.open_files import open_socket
 from gateway.net.resolver import ThreadResolver
@@ -39,6 +41,12 @@ round trips than this are no fault: the loss is then one more attempt, which cli
 """
 
 
+PARSER_SECONDS: Final = 1.0
+"""How long the parser of a response is kept when nothing has to be parsed."""
+
+_CHUNKED_HEAD: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
     """Limits of the connections to one provider. Times in seconds; 0 connections means no limit."""
@@ -54,13 +62,24 @@ class TrackedProtocol(ResponseHandler):
 
     The listener runs in the callback of the event loop that read the socket. aiohttp's own way, a task that awaits the
     body, costs one more turn of the event loop for each chunk.
+
+    While every read is taken as it is, the parser of the response stands between two chunks (`FastPath.learn`). After a
+    while it is dropped, with all headers that it has read: 2 KB, and of some providers 8 KB. What must be parsed later,
+    the end of the connection included, is parsed by another one, which has read the head of a chunked response and so
+    stands between two chunks, too.
     """
 
+    parser_seconds = PARSER_SECONDS
     served = False
     """The connection has been used for a request before."""
     listener: Callable[[bytes], None] | None = None
     take: Callable[[bytes], bool] | None = None
     """Takes reads that need not be parsed; see `FastPath.read`."""
+    on_body: Callable[[aiohttp.StreamReader], None] | None = None
+    """Called with the body of another parser, and with an empty one while there is none; None: it must not be dropped.
+    """
+    _end_callbacks: list[Callable[[], None]] | None = None
+    """What is called at the end of the body, while the parser is dropped."""
     read_at = 0.0
     """See `Reads`."""
     was_paused = False
@@ -74,7 +93,7 @@ class TrackedProtocol(ResponseHandler):
     def attach(self) -> None:
         """Begin with a request."""
         self.served = self._awaits_head = True
-        self.take, self._joiner, self.was_paused = None, None, False
+        self.take, self.on_body, self._joiner, self.was_paused = None, None, None, False
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -84,7 +103,11 @@ class TrackedProtocol(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         """Parse what was read, unless it is taken as it is; then call the listener with it."""
         if self.take is not None and self.take(data):
+            if self._parser is not None and self.on_body and monotonic() - self.read_at >= self.parser_seconds:
+                self._drop_parser(self.on_body)
             return
+        if self._end_callbacks is not None:
+            self._make_parser(self._end_callbacks)
         self.read_at = monotonic()
         body = 0
         if self._awaits_head:
@@ -94,6 +117,39 @@ class TrackedProtocol(ResponseHandler):
         super().data_received(data if self._joiner is None else self._joiner.join(data, body))
         if self.listener is not None:
             self.listener(data)
+
+    def set_take(self, take: Callable[[bytes], bool], on_body: Callable[[aiohttp.StreamReader], None]) -> None:
+        """Set `take`, and `on_body` if the head that was read means what that of another parser would."""
+        self.take = take
+        if self._joiner is not None and not self._should_close:
+            self.on_body = on_body
+
+    def _drop_parser(self, on_body: Callable[[aiohttp.StreamReader], None]) -> None:
+        if self._payload is not None:
+            self._end_callbacks = self._payload._eof_callbacks  # noqa: SLF001
+            self._parser = self._payload = None
+            on_body(EMPTY_PAYLOAD)
+
+    def _make_parser(self, end_callbacks: list[Callable[[], None]]) -> None:
+        """Make the parser that stands where the one that was dropped has stood."""
+        self._end_callbacks = None
+        self.set_response_params(
+            read_until_eof=True,
+            auto_decompress=False,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+        )
+        assert self._parser is not None  # noqa: S101 - that call has made it
+        ((_, body),) = self._parser.feed_data(_CHUNKED_HEAD)[0]
+        body._eof_callbacks = end_callbacks  # noqa: SLF001
+        self._payload = body
+        if self.on_body is not None:
+            self.on_body(body)
+
+    @property
+    def should_close(self) -> bool:
+        """Return True if it can't serve another request: without its parser, the body has not ended."""
+        return self._end_callbacks is not None or super().should_close
 
     def pause_reading(self) -> None:
         """Pause reading, and remember it."""
@@ -112,6 +168,8 @@ class TrackedProtocol(ResponseHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Handle the end of the connection, then call the listener."""
         self.read_at = monotonic()
+        if self._end_callbacks is not None:
+            self._make_parser(self._end_callbacks)
         super().connection_lost(exc)
         self._paused_reading = False
         if self.listener is not None:
@@ -191,10 +249,15 @@ class UpstreamConnection:
         if self._protocol is not None:
             self._protocol.listener = listener
 
-    def set_take(self, take: Callable[[bytes], bool]) -> None:
-        """Set the function that may take a read before it is parsed."""
+    def set_take(self, take: Callable[[bytes], bool], on_body: Callable[[aiohttp.StreamReader], None]) -> None:
+        """Set the functions that may take a read before it is parsed, and that get the body of another parser."""
         if self._protocol is not None:
-            self._protocol.take = take
+            self._protocol.set_take(take, on_body)
+
+    def replace_body(self, body: aiohttp.StreamReader) -> None:
+        """Replace the body of the response: another parser reads it."""
+        if self.response is not None:
+            self.response.content = body
 
     def remove_listener(self, listener: Callable[[bytes], None]) -> None:
         """Remove the listener, and what takes reads, if it is still the one set.
@@ -203,7 +266,7 @@ class UpstreamConnection:
         with a listener of its own, which must stay.
         """
         if self._protocol is not None and self._protocol.listener == listener:
-            self._protocol.listener = self._protocol.take = None
+            self._protocol.listener = self._protocol.take = self._protocol.on_body = None
 
     def _on_first_read(self, _data: bytes) -> None:
         """Remember that something has arrived; called after each read before the headers, and at the end."""

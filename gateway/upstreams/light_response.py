@@ -48,8 +48,13 @@ def lighten(response: HttpResponse) -> None:
         response._headers, response._raw_headers = _NO_REQUEST.headers, ()  # noqa: SLF001
         # `response.headers` keeps what it returned.
         response._cache.clear()  # noqa: SLF001
-    if response.content is not EMPTY_PAYLOAD:
-        _replace_queues(response.content, ShortQueue)
+    replace_queues(response.content)
+
+
+def replace_queues(body: aiohttp.StreamReader) -> None:
+    """Replace the queues of a body by shorter ones."""
+    if body is not EMPTY_PAYLOAD:
+        _replace_queues(body, ShortQueue)
 
 
 def read_available(body: aiohttp.StreamReader) -> bytes:

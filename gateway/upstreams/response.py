@@ -20,7 +20,7 @@ from gateway.upstreams.connections import UpstreamConnection
 from gateway.upstreams.errors.failures import from_document, from_error_event, unreadable
 from gateway.upstreams.errors.network import broken_off
 from gateway.upstreams.formats.base import EventReader
-from gateway.upstreams.light_response import read_available
+from gateway.upstreams.light_response import read_available, replace_queues
 from gateway.upstreams.long_text import MAX_CHARS, cut_long
 from gateway.upstreams.text_template import DATA, ChunkLayout, TextTemplate
 from gateway.upstreams.verbatim_line import has_key, verbatim_line
@@ -88,7 +88,7 @@ class StreamedResponse:
         """See `UpstreamResponse.use_fast_path`."""
         self._fast_path = fast_path
         self._parsed_bytes = self._body.total_bytes
-        self._connection.set_take(fast_path.read)
+        self._connection.set_take(fast_path.read, self._on_body)
 
     def stop(self) -> None:
         """Abort the connection, and end `stream`; see `UpstreamResponse.stop`."""
@@ -128,6 +128,12 @@ class StreamedResponse:
                         await self._body.wait_eof()
         finally:
             await self._connection.abort()
+
+    def _on_body(self, body: aiohttp.StreamReader) -> None:
+        """Read another body from now on: that of another parser, or an empty one while there is none."""
+        replace_queues(body)
+        self._body, self._parsed_bytes = body, 0
+        self._connection.replace_body(body)
 
     def _on_read(self, read: bytes) -> None:
         """Handle what has arrived; called in the callback of the socket, with what it read."""

@@ -137,13 +137,17 @@ async def run_both(
     output_limit: int = DEFAULT_OUTPUT_BYTES,
     budget_usd: float = 0.0,
 ) -> int:
-    """Run the steps on both paths, compare them after each, and return how many reads the fast path took."""
+    """Run the steps on all paths, compare them after each, and return how many reads the fast path took.
+
+    These are the fast path, the same while the parser of the response is dropped, and the usual path.
+    """
     limits = replace(LIMITS, min_chars_per_second=min_chars, rate_window=5)
     async with AsyncExitStack() as stack:
         paths: list[TokenPath] = [
             await stack.enter_async_context(
                 token_path(
                     fast=fast,
+                    keeps_parser=keeps_parser,
                     verbatim=verbatim,
                     limits=limits,
                     wire_format=wire_format,
@@ -151,7 +155,7 @@ async def run_both(
                     budget_usd=budget_usd,
                 )
             )
-            for fast in (True, False)
+            for fast, keeps_parser in ((True, True), (True, False), (False, True))
         ]
         for path in paths:
             # Each lease is its own: the steps change it.
@@ -159,10 +163,12 @@ async def run_both(
         for number, step in enumerate(steps):
             for path in paths:
                 step(path)
-            assert paths[0].outcome() == paths[1].outcome(), f"at once after step {number}"
+            outcomes = [path.outcome() for path in paths]
+            assert outcomes[0] == outcomes[1] == outcomes[2], f"at once after step {number}"
             await settle()
-            assert paths[0].outcome() == paths[1].outcome(), f"after step {number}"
-        assert paths[1].taken == 0
+            outcomes = [path.outcome() for path in paths]
+            assert outcomes[0] == outcomes[1] == outcomes[2], f"after step {number}"
+        assert (paths[1].taken, paths[2].taken) == (paths[0].taken, 0)
         return paths[0].taken
 
 

@@ -76,22 +76,24 @@ class FakeTransport(asyncio.Transport):
 class Connection(UpstreamConnection):
     """The connection of one call. `taken` counts the reads that the fast path took."""
 
-    def __init__(self, *, fast: bool) -> None:
+    def __init__(self, *, fast: bool, keeps_parser: bool) -> None:
         super().__init__()
         self.protocol = TrackedProtocol(asyncio.get_running_loop())
+        if not keeps_parser:
+            self.protocol.parser_seconds = 0
         self.protocol.connection_made(FakeTransport(self.protocol))
         self.taken = 0
         self._fast = fast
         self.attach(self.protocol)
 
-    def set_take(self, take: Callable[[bytes], bool]) -> None:
+    def set_take(self, take: Callable[[bytes], bool], on_body: Callable[[StreamReader], None]) -> None:
         def count(data: bytes) -> bool:
             is_taken = take(data)
             self.taken += is_taken
             return is_taken
 
         if self._fast:
-            super().set_take(count)
+            super().set_take(count, on_body)
 
 
 class SocketUpstream:
@@ -100,16 +102,16 @@ class SocketUpstream:
     name = "sockets"
     api = "openai"
 
-    def __init__(self, wire_format: WireFormat, *, fast: bool, verbatim: bool) -> None:
+    def __init__(self, wire_format: WireFormat, *, fast: bool, verbatim: bool, keeps_parser: bool = True) -> None:
         self.calls: list[Connection] = []
         self._format = wire_format
-        self._fast, self._verbatim = fast, verbatim
+        self._fast, self._verbatim, self._keeps_parser = fast, verbatim, keeps_parser
 
     def can_continue(self, _request: UpstreamRequest) -> bool:
         return False
 
     async def open(self, request: UpstreamRequest) -> StreamedResponse:
-        connection = Connection(fast=self._fast)
+        connection = Connection(fast=self._fast, keeps_parser=self._keeps_parser)
         protocol = connection.protocol
         protocol.set_response_params()
         protocol.data_received(HEAD)
@@ -223,15 +225,21 @@ def _frame_maker(framing: str) -> Callable[[str, Entry], bytes]:
 async def token_path(
     *,
     fast: bool,
+    keeps_parser: bool = True,
     verbatim: bool = False,
     limits: Limits = LIMITS,
     wire_format: WireFormat | None = None,
     output_limit: int = DEFAULT_OUTPUT_BYTES,
     budget_usd: float = 0.0,
 ) -> AsyncIterator[TokenPath]:
-    """Yield a generation whose call is open. A byte of its text costs 1 dollar if there is a budget."""
+    """Yield a generation whose call is open. A byte of its text costs 1 dollar if there is a budget.
+
+    Unless it `keeps_parser`, the parser is dropped at each read that the fast path takes.
+    """
     clock, times = ManualClock(), _Times()
-    upstream = SocketUpstream(wire_format or OpenAIChatFormat(), fast=fast, verbatim=verbatim)
+    upstream = SocketUpstream(
+        wire_format or OpenAIChatFormat(), fast=fast, verbatim=verbatim, keeps_parser=keeps_parser
+    )
     target = Target(upstream, limits=limits, price=Price(0, 0, 4e6) if budget_usd else None)
     policy = Policy(limits, Backoff(2, retry_base=1, retry_longest=8, retry_within=60), random=lambda: 1.0)
     retention_policy = RetentionPolicy(max_output_bytes=output_limit)

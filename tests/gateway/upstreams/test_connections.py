@@ -1,8 +1,22 @@
-"""The listener of a connection."""
+"""The listener of a connection, and its parser."""
 
 import asyncio
+from typing import cast
 
+import orjson
+import pytest
+from aiohttp.connector import Connection
+from aiohttp.streams import EMPTY_PAYLOAD
+
+from gateway.net.http_response import PostResponse
+from gateway.protocol.errors import Failed
+from gateway.protocol.events import Chunk
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.connections import TrackedProtocol, UpstreamConnection
+from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
+from gateway.upstreams.text_template import ChunkLayout
+from tests.event_loop import settle
+from tests.gateway.pipeline.token_paths import SocketUpstream
 
 
 async def test_a_reused_connection_keeps_the_listener_of_the_newer_request() -> None:
@@ -22,3 +36,65 @@ async def test_a_reused_connection_keeps_the_listener_of_the_newer_request() -> 
     first.remove_listener(by_first)
     protocol.connection_lost(None)
     assert called == ["second"]
+
+
+class TakingPath:
+    """A fast path that takes the events that end as it was taught."""
+
+    layout: ChunkLayout | None = None
+
+    def learn(self, layout: ChunkLayout | None) -> None:
+        self.layout = layout
+
+    def read(self, data: bytes) -> bool:
+        return self.layout is not None and data.endswith(self.layout.tail)
+
+
+class PooledConnection:
+    """What a response returns to the pool."""
+
+    released = False
+
+    def release(self) -> None:
+        self.released = True
+
+    def close(self) -> None:
+        pass
+
+
+def text_event(text: str) -> bytes:
+    return b'data: {"choices":[{"index":0,"delta":{"content":%b}}]}\n\n' % orjson.dumps(text)
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_a_parser_that_was_dropped_is_replaced_to_read_the_end(ends: bool) -> None:
+    upstream = SocketUpstream(OpenAIChatFormat(), fast=True, verbatim=False, keeps_parser=False)
+    response, pooled = await upstream.open(UpstreamRequest("m", (), {})), PooledConnection()
+    [connection] = upstream.calls
+    protocol = connection.protocol
+    connection.response = PostResponse(200, {}, response._body, cast("Connection", pooled))
+    events = list[UpstreamEvent]()
+    stream = asyncio.ensure_future(response.stream(events.extend))
+    await settle()
+    response.use_fast_path(TakingPath())
+    for text in ("a", "b", "c", "d"):
+        protocol.data_received(chunk(text_event(text)))
+    assert (protocol._parser, connection.response.content) == (None, EMPTY_PAYLOAD)
+    assert (connection.taken > 0, protocol.should_close, pooled.released) == (True, True, False)
+    if ends:
+        finish = b'data: {"choices":[{"index":0,"delta":{"content":"e"},"finish_reason":"stop"}]}\n\n'
+        protocol.data_received(chunk(finish) + b"0\r\n\r\n")
+        await stream
+        assert ([event for event in events if type(event) is Chunk][-1], type(events[-1])) == (Chunk("e"), Finished)
+        assert (protocol.should_close, pooled.released) == (False, True)
+    else:
+        protocol.connection_lost(None)
+        with pytest.raises(Failed):
+            await stream
+        assert not pooled.released
+    await response.close()
+    assert protocol.on_body is None
