@@ -1,7 +1,7 @@
 """Addresses of calls: always below the configured base URL, for any model that a client may name. Pure."""
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 from yarl import URL
@@ -9,8 +9,7 @@ from yarl import URL
 from gateway.protocol.errors import UnsupportedOption
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """A path below a base URL.
 
     `segments` may contain text from a client: each is quoted, and stays one segment of the path. `action` is ours, and

@@ -80,10 +80,11 @@ def decode(data: bytes) -> JsonObject:
             if _KEEP_ALIVE.fullmatch(data.strip()):
                 return {}
             raise unreadable("an event is not JSON") from error
-    if not isinstance(value, dict):
-        if isinstance(value, list) and len(value) == 1:
+    # Decoders build no subclasses; `type` is an attribute, and `isinstance` a call.
+    if type(value) is not dict:
+        if type(value) is list and len(value) == 1:
             value = value[0]
-        if not isinstance(value, dict):
+        if type(value) is not dict:
             if _KEEP_ALIVE.fullmatch(data.strip()):
                 return {}
             raise unreadable("an event is not a JSON object")

@@ -121,10 +121,10 @@ class ChunkReader:
         # Nearly every chunk has one choice, and no sign of an error.
         if not choices or "error" in chunk or "x_groq" in chunk or "base_resp" in chunk:
             self._read_frame(chunk, events)
-        if isinstance(choices, list):
+        if type(choices) is list:
             for choice in choices:
                 # We ask for one answer; if a server sends several, the first one counts.
-                if isinstance(choice, dict) and (not (index := choice.get("index")) or index == "0"):
+                if type(choice) is dict and (not (index := choice.get("index")) or index == "0"):
                     self._read_choice(choice, chunk, events)
                 else:
                     self._has_others = True
@@ -156,7 +156,7 @@ class ChunkReader:
             _read_logprobs(object_of(logprobs), events)
         before = len(events)
         delta = choice.get("delta")
-        if isinstance(delta, dict):
+        if type(delta) is dict:
             for name, value in delta.items():
                 if value and name not in _PLAIN_FIELDS:
                     self._content.response_id = text_of(chunk.get("id")) or ""
@@ -164,35 +164,30 @@ class ChunkReader:
                     break
             else:
                 # Nearly every delta: text alone.
-                self._read_text(delta.get("content"), events)
+                self._content.read_text(delta.get("content"), events)
             if len(events) > before:
                 self._has_deltas = True
         elif delta:
             raise unreadable("a delta is not an object")
-        if not delta or "message" in choice or not _SOURCES.isdisjoint(chunk):
+        if not delta or "message" in choice or "citations" in chunk or "search_results" in chunk:
             self._read_rest(choice, chunk, events)
         if self.finished and len(events) > before:
             self.finished, self._was_early = False, True
         if choice.get("finish_reason") is not None or not _ENDS.isdisjoint(choice):
             self._read_end(choice, chunk, events)
 
-    def _read_text(self, text: JsonValue, events: list[UpstreamEvent]) -> None:
-        if isinstance(text, str):
-            if text:
-                self._content.append_text(text, events)
-        elif text:
-            self._content.read({"content": text}, events)
-
     def _read_end(self, choice: JsonObject, chunk: JsonObject, events: list[UpstreamEvent]) -> None:
         """Read the error, the finish reasons and the figures of a choice."""
         if choice.get("error"):
             raise from_stream(choice["error"], self.api_key)
-        # vLLM and SGLang name the string that matched; other values are numbers of tokens.
-        matched = text_of(choice.get("stop_reason")) or text_of(choice.get("matched_stop"))
-        facts: JsonObject = {name: text_of(chunk[name]) for name in _FACTS if name in chunk}
-        self._facts = {**facts, "stop_sequence": matched} if matched else facts
+        self._facts = {name: text_of(chunk[name]) for name in _FACTS if name in chunk}
+        if "stop_reason" in choice or "matched_stop" in choice:
+            # vLLM and SGLang name the string that matched; other values are numbers of tokens.
+            matched = text_of(choice.get("stop_reason")) or text_of(choice.get("matched_stop"))
+            self._facts = {**self._facts, "stop_sequence": matched} if matched else self._facts
         self._read_reason(choice.get("finish_reason"), choice.get("native_finish_reason"), events)
-        self._read_usage(choice.get("usage"), events)
+        if usage := choice.get("usage"):
+            self._read_usage(usage, events)
 
     def _read_rest(self, choice: JsonObject, chunk: JsonObject, events: list[UpstreamEvent]) -> None:
         """Append what stands beside the delta: a whole message, text of the older completions, sources."""
@@ -201,38 +196,36 @@ class ChunkReader:
             # Some servers stream `message` in place of `delta`, others repeat the whole one in the last chunk.
             self._content.response_id = text_of(chunk.get("id")) or ""
             self._content.read_message(message, events, repeats=self._has_deltas)
-        elif isinstance(text, str) and text and not choice.get("delta"):
-            self._content.append_text(text, events)
-        if not _SOURCES.isdisjoint(chunk):
+        elif isinstance(text, str) and not choice.get("delta"):
+            self._content.read_text(text, events)
+        if "citations" in chunk or "search_results" in chunk:
             self._content.read_citations(chunk, events)
 
     def _read_reason(self, reason: JsonValue, native: JsonValue, events: list[UpstreamEvent]) -> None:
         """Append the end mark, or raise the failure that a reason stands for."""
         ending: Ending | None = None
-        for name in filter(None, (_reason_name(native), _reason_name(reason))):
+        for each in (native, reason):
+            if not each or not (name := _reason_name(each)):
+                continue
             ending = ending_of(name)
             if ending is not None and ending.code is not None:
                 raise from_finish_reason(ending.code, name)
         if ending is None:
             return
         self._reason = ending.reason
-        if self._find_failure() is None:
+        if self._content.kinds or self._find_failure() is None:
             self.finished = not self._was_early
-            events.append(self._end_mark)
+            events.append(self._end_mark())
 
-    @property
     def _end_mark(self) -> Finished:
-        return Finished(self._finish_reason, response_facts(self._facts))
-
-    @property
-    def _finish_reason(self) -> str | None:
-        return finish_reason(self._reason, called=bool(self._content.calls))
+        reason = finish_reason(self._reason, called=bool(self._content.calls))
+        return Finished(reason, response_facts(self._facts) if self._facts else {})
 
     def _close(self, events: list[UpstreamEvent]) -> None:
         """Complete the calls without arguments; the end mark counts behind them."""
         calls = self._content.calls.close() if self._content.calls is not None else []
         if calls or not self.finished:
-            events += [*calls, self._end_mark]
+            events += [*calls, self._end_mark()]
             self.finished = True
             # Figures before the end mark count as unfinished; with output they are those of the whole answer.
             figures = _usage(self._usage)
@@ -245,16 +238,14 @@ class ChunkReader:
         Raises:
             Failed: nothing has come.
         """
-        failure = self._find_failure()
+        failure = None if self._content.kinds else self._find_failure()
         if failure is not None:
             self.finished = False
             raise failure
         self._close(events)
 
     def _find_failure(self) -> Failed | None:
-        """Return the failure of an answer that ends here without content, or None."""
-        if self._content.kinds:
-            return None
+        """Return the failure of an answer that ends here, and no content has come; None if it may have none."""
         if self._content.unknown is not None:
             return unsupported_content(self._content.unknown)
         if self._reason == "tool_calls":
@@ -278,9 +269,6 @@ class ChunkReader:
 _PLAIN_FIELDS: Final = frozenset({"content", "role"})
 """Fields of a delta that is text alone."""
 
-_SOURCES: Final = frozenset({"citations", "search_results"})
-"""Fields of a chunk that list sources."""
-
 _FACTS: Final = ("service_tier", "system_fingerprint")
 """Fields of a chunk that say how it was served."""
 
@@ -296,9 +284,9 @@ def _read_logprobs(logprobs: JsonObject, events: list[UpstreamEvent]) -> None:
 
 def _reason_name(reason: JsonValue) -> str:
     """Return a finish reason; some servers send an object with its type."""
-    if isinstance(reason, dict):
+    if type(reason) is dict:
         reason = reason.get("type")
-    return reason if isinstance(reason, str) else ""
+    return reason if type(reason) is str else ""
 
 
 def _usage(usage: JsonObject) -> Usage:

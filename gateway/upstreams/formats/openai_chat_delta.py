@@ -115,8 +115,13 @@ class DeltaReader:
             if url and not (self._cited and url in self._cited):
                 self._append_citation(citation, events)
 
-    def append_text(self, text: str, events: list[UpstreamEvent]) -> None:
-        """Append a piece of the answer's text: the way of nearly every delta."""
+    def read_text(self, text: JsonValue, events: list[UpstreamEvent]) -> None:
+        """Append the content of a delta that has nothing else, as nearly every one."""
+        if not text:
+            return
+        if type(text) is not str:
+            self.read({"content": text}, events)
+            return
         complete = text if text.isascii() and not self.surrogates.pending else self.surrogates.join(Chunk.type, text)
         if complete:
             if Chunk not in self.kinds:

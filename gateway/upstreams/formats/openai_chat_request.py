@@ -35,14 +35,16 @@ def build_request(request: UpstreamRequest, quirks: Quirks) -> JsonObject:
 
     A client's own request in this format keeps all fields that are not built here.
     """
-    token_limit = _token_limit(request.model, quirks)
-    verbatim = request.verbatim_for(API)
+    verbatim, options = request.verbatim_for(API), request.options
     sent = {} if verbatim is None else verbatim.body
+    if "max_tokens" in options:
+        token_limit = _token_limit(request.model, quirks)
+        options = {token_limit if name == "max_tokens" else name: value for name, value in options.items()}
     body: JsonObject = {
-        **{name: value for name, value in sent.items() if name not in _BUILT},
-        **{token_limit if name == "max_tokens" else name: value for name, value in request.options.items()},
+        **({name: value for name, value in sent.items() if name not in _BUILT} if sent else {}),
+        **options,
         "model": request.model,
-        "messages": _messages(request, quirks),
+        "messages": _messages(request, quirks, as_sent=verbatim is not None),
         "stream": True,
         **(_stream_options(sent) if quirks.stream_options else {}),
         **(_CONTINUATION if request.continues and quirks.continuation == "continue_final_message" else {}),
@@ -68,8 +70,7 @@ def _token_limit(model: str, quirks: Quirks) -> str:
     return "max_completion_tokens" if _REASONING_MODELS.match(model.rpartition("/")[2]) else "max_tokens"
 
 
-def _messages(request: UpstreamRequest, quirks: Quirks) -> list[JsonValue]:
-    as_sent = request.verbatim_for(API) is not None
+def _messages(request: UpstreamRequest, quirks: Quirks, *, as_sent: bool) -> list[JsonValue]:
     messages: list[JsonObject] = [
         build_message(message, request.model, quirks, as_sent=as_sent) for message in request.message_objects()
     ]
