@@ -17,6 +17,8 @@ import orjson
 PROBE: Final = "\x01dualstream\x01"
 """A text that no provider sends."""
 
+_PROBE_JSON: Final = orjson.dumps(PROBE)
+
 PROBE_NUMBER: Final = b"987654321987654321"
 """A number that no event has."""
 
@@ -28,6 +30,9 @@ Only a key is followed by a colon, and a quotation mark inside a string is escap
 
 _PADDING: Final = re.compile(rb'"(?:obfuscation|p)": ?"(?P<string>[ !#-\[\]-~]*)"|[^ ](?P<spaces> +)\}\Z')
 """The padding of an event: the string of a field; or spaces between the last two tokens of the object."""
+
+_VARIES: Final = re.compile(rb'"(?:sequence_number|obfuscation|p)":| \}\Z')
+"""What every event has that has a number or a padding, and some others have."""
 
 _STRING_CHARS: Final = bytes(char for char in range(0x20, 0x7F) if char not in b'"\\')
 """Those that stand for themselves in a JSON string, and are one byte each."""
@@ -102,6 +107,8 @@ class EventPieces(NamedTuple):
     @classmethod
     def of(cls, prefix: bytes, suffix: bytes) -> "EventPieces":
         """Return the pieces of the event with these bytes around its text."""
+        if not (_VARIES.search(prefix) or _VARIES.search(suffix)):
+            return cls(Piece(prefix), Piece(suffix))
         (head, between, tail), padding = divide(prefix, suffix)
         if (first := Piece.of(head)).is_numbered:
             return cls(first, Piece(tail), Piece(between), padding, "head")
@@ -119,7 +126,9 @@ class EventPieces(NamedTuple):
 
     def probe(self) -> bytes:
         """Return the event with the probe in place of its text, another number and another padding."""
-        text, padding = orjson.dumps(PROBE), self.padding
+        text, padding = _PROBE_JSON, self.padding
+        if padding is None and self.number_in is None:
+            return b"%b%b%b" % (self.head.begin, text, self.tail.begin)
         head, tail = self.head.numbered(PROBE_NUMBER), self.tail.numbered(PROBE_NUMBER)
         if padding is None:
             return b"%b%b%b" % (head, text, tail)

@@ -22,7 +22,7 @@ from gateway.upstreams.errors.network import broken_off
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.light_response import read_available, replace_queues
 from gateway.upstreams.long_text import MAX_CHARS, cut_long
-from gateway.upstreams.text_template import DATA, ChunkLayout, TextTemplate
+from gateway.upstreams.text_template import DATA, ChunkLayout, TextTemplate, data_start
 from gateway.upstreams.verbatim_line import has_key, verbatim_line
 
 SIZE_FORMATS = (b"%x\r\n", b"%X\r\n")
@@ -263,11 +263,12 @@ class StreamedResponse:
         mark, the same bytes mean something else.
         """
         reader, decoder, template = self._reader, self._decoder, self._template
-        if decoder.at_boundary and reader.is_stateless and (text := template.match_read(data)):
+        is_stateless = reader.is_stateless
+        if decoder.at_boundary and is_stateless and (text := template.match_read(data)):
             # By far the most common case: a read with one event, and in it one more piece of text. It costs a few
             # comparisons of bytes and the decoding of one JSON string; no line is split, no JSON object is built.
             if self._verbatim:
-                events.append(Verbatim(data[data.index(DATA) + len(DATA) : -2]))
+                events.append(Verbatim(data[data_start(data) : -2]))
             events.append(template.kind(text))
             self._is_plain_text = True
             return
@@ -278,22 +279,26 @@ class StreamedResponse:
         except EventTooLongError as error:
             # What is complete counts first.
             payloads, too_long = error.payloads, error
-        while at < len(payloads) and not reader.done:
-            texts = template.match_payloads(payloads, at) if reader.is_stateless else ()
-            if texts:
+        count = len(payloads)
+        while at < count and not reader.done:
+            if is_stateless and (texts := template.match_payloads(payloads, at)):
                 # Pieces that arrived together travel together, as one event with the ends of its pieces.
+                matched = len(texts)
                 if self._verbatim:
-                    events.append(Verbatim(b"\n".join(payloads[at : at + len(texts)])))
-                events.append(template.kind(texts[0]) if len(texts) == 1 else TextBatch.of(template.kind, texts))
-                at += len(texts)
+                    events.append(Verbatim(b"\n".join(payloads[at : at + matched])))
+                events.append(template.kind(texts[0]) if matched == 1 else TextBatch.of(template.kind, texts))
+                at += matched
                 continue
-            self._read(payloads[at], events)
+            is_stateless = self._read(payloads[at], events)
             at += 1
         if too_long is not None and not reader.done:
             raise too_long
 
-    def _read(self, payload: bytes, events: list[UpstreamEvent]) -> None:
-        """Decode the data of one event in full, append what it contains, and learn how its text is found."""
+    def _read(self, payload: bytes, events: list[UpstreamEvent]) -> bool:
+        """Decode the data of one event in full, append what it contains, and learn how its text is found.
+
+        Return True if the template may read the next one.
+        """
         if self._verbatim:
             events.append(Verbatim(verbatim_line(payload)))
         before = len(events)
@@ -307,10 +312,12 @@ class StreamedResponse:
             raise
         if len(payload) > MAX_CHARS:
             events[before:] = cut_long(events[before:])
-        if self._reader.is_stateless:
+        is_stateless = self._reader.is_stateless
+        if is_stateless:
             self._template.learn(payload, events[before:], self._decode_alone)
         else:
             self._template.forget()
+        return is_stateless
 
     def _decode_alone(self, payload: bytes) -> Sequence[UpstreamEvent]:
         """Return the events of a payload, decoded by a new reader; none if that can't read it.

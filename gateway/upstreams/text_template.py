@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, cast
 
 import orjson
 
@@ -25,21 +25,28 @@ RETRY_EVERY = 32
 Events that contain the time in seconds look alike as soon as several come within one second.
 """
 
-DATA = b"data: "
-"""What stands before the data of an event."""
+DATA = b"data:"
+"""What stands before the data of an event, which a space may follow."""
 
-_DATA_LENGTH = len(DATA)
+_SPACED = b"data: "
+_SPACED_LENGTH = len(_SPACED)
 
-_NAMED = tuple(
-    b"event: %b\n%b" % (name, DATA)
-    for name in (
-        b"content_block_delta",
-        b"response.output_text.delta",
-        b"response.reasoning_summary_text.delta",
-        b"response.reasoning_text.delta",
-    )
+_NAMES = (
+    b"content_block_delta",
+    b"response.output_text.delta",
+    b"response.reasoning_summary_text.delta",
+    b"response.reasoning_text.delta",
 )
-"""Beginnings of events of text in APIs that name them, Anthropic's Messages and OpenAI's Responses."""
+"""Names of events of text in APIs that name them, Anthropic's Messages and OpenAI's Responses."""
+
+_HEADS = (
+    _SPACED,
+    *(b"event: %b\ndata: " % name for name in _NAMES),
+    # Some servers and relays write no space behind a colon. A space that stands there is no part of the data.
+    DATA,
+    *(b"event:%b\ndata:" % name for name in _NAMES),
+)
+"""Beginnings of events of text, up to their data; the one with a space before the one without it."""
 
 _NO_TEMPLATE = b"\r"
 """A carriage return ends a line, so no event contains one: nothing matches it."""
@@ -101,13 +108,13 @@ class TextTemplate:
         self._unused = 0
 
     def match_read(self, data: bytes) -> str:
-        r"""Return the text of a read that is exactly one matching event, with `data: ` and its line ends; else "".
+        r"""Return the text of a read that is exactly one matching event, with `data:` and its line ends; else "".
 
-        Behind `data: ` the read must have no line end but its last two: a carriage return ends a line as well (WHATWG
+        Behind `data:` the read must have no line end but its last two: a carriage return ends a line as well (WHATWG
         HTML, 9.2.6), and JSON allows one as white space.
         """
         end = len(data) - 2
-        start = _DATA_LENGTH if data.startswith(DATA) else _data_start(data)
+        start = _SPACED_LENGTH if data.startswith(_SPACED) else data_start(data)
         if not (start and data.endswith(b"\n\n") and data.find(b"\n", start) == end):
             return ""
         if b"\r" in data or end > MAX_PAYLOAD_BYTES:
@@ -119,7 +126,7 @@ class TextTemplate:
 
         `size_format` is how its size is written.
         """
-        data_at, (first, last, middle, padding, number_in) = _data_start(read), self._pieces
+        data_at, (first, last, middle, padding, number_in) = data_start(read), self._pieces
         head = b"%b%b%b" % (size_format, read[:data_at], first.format())
         between = middle.format() if middle.is_numbered else middle.begin
         tail = (last.format() if last.is_numbered else last.begin) + b"\n\n\r\n"
@@ -128,34 +135,50 @@ class TextTemplate:
 
     def match_payloads(self, payloads: Sequence[bytes], start: int) -> list[str]:
         """Return the texts of the payloads from `start` on, up to the first mismatch or to `MAX_BATCH_CHARS`."""
-        texts, length = list[str](), 0
         pieces = self._pieces
-        prefix, suffix = pieces.head.begin, pieces.tail.begin
-        head, tail = len(prefix), len(suffix)
-        varies = pieces.padding is not None or pieces.number_in is not None
+        if pieces.padding is None and pieces.number_in is None:
+            texts = self._match_alike(payloads, start)
+            if texts is not None:
+                return texts
+        texts, length = [], 0
         for payload in islice(payloads, start, None):
             size = len(payload)
-            if size > MAX_PAYLOAD_BYTES:
-                break
-            if varies:
-                text = self._match(payload, 0, size)
-            # As `_match`, without a call for each of many payloads.
-            elif payload[:head] == prefix and payload[-tail:] == suffix:
-                try:
-                    text = orjson.loads(payload[head:-tail])
-                except orjson.JSONDecodeError:
-                    break
-            else:
-                break
-            if type(text) is not str or not text:
+            text = self._match(payload, 0, size) if size <= MAX_PAYLOAD_BYTES else ""
+            if not text:
                 break
             texts.append(text)
             length += len(text)
             if length > MAX_BATCH_CHARS:
                 break
-        if texts:
-            self._unused = 0
         return texts
+
+    def _match_alike(self, payloads: Sequence[bytes], start: int) -> list[str] | None:
+        r"""Return the same as `match_payloads` for payloads that differ in their texts alone; None if it must look.
+
+        Their strings are decoded together. A line feed between two of them is white space, and can't stand inside a
+        JSON string: so none reaches into the next one. If as many strings come out as were put in, and nothing else,
+        each was one: a list or an object would come out as such, and nothing at all between two commas is not valid.
+        """
+        prefix, suffix = self._pieces.head.begin, self._pieces.tail.begin
+        head, tail = len(prefix), len(suffix)
+        strings = list[bytes]()
+        for payload in islice(payloads, start, None):
+            if payload[:head] != prefix or payload[-tail:] != suffix:
+                break
+            strings.append(payload[head:-tail])
+        if not strings:
+            return []
+        joined = b",\n".join(strings)
+        if len(joined) + head + tail > MAX_PAYLOAD_BYTES:
+            return None
+        try:
+            texts = orjson.loads(b"[%b]" % joined)
+        except orjson.JSONDecodeError:
+            return None
+        if len(texts) != len(strings) or set(map(type, texts)) != {str} or "" in texts:
+            return None
+        self._unused = 0
+        return cast("list[str]", texts)
 
     def learn(self, payload: bytes, events: Sequence[object], decode: Callable[[bytes], Sequence[object]]) -> None:
         """Update the template from a payload and the events it was decoded to, if they are a single text.
@@ -208,6 +231,6 @@ class TextTemplate:
         return text
 
 
-def _data_start(read: bytes) -> int:
+def data_start(read: bytes) -> int:
     """Return where the data of an event begins that has no name, or one of the known ones; 0 for any other."""
-    return next((len(head) for head in (DATA, *_NAMED) if read.startswith(head)), 0)
+    return next((len(head) for head in _HEADS if read.startswith(head)), 0)

@@ -417,6 +417,29 @@ async def test_padding_that_is_spelled_otherwise(wire_format: WireFormat, templa
     await run_both(steps, verbatim=True, wire_format=wire_format)
 
 
+@pytest.mark.parametrize("framing", ["sse", "chat"])
+@pytest.mark.parametrize("verbatim", [False, True])
+async def test_events_without_a_space_behind_their_colons_are_taken(framing: str, verbatim: bool) -> None:
+    events = [data.replace(b"data: ", b"data:") for data in map(event, PADDED_TEXTS * 2)]
+    steps = [view(framing), *read_events(*events, FINISH, b"data:[DONE]\n\n"), *read(LAST)]
+    assert await run_both(steps, verbatim=verbatim) == 2 * len(PADDED_TEXTS) - 2
+
+
+@PADDED
+async def test_padded_events_without_a_space_behind_their_colons_are_taken(
+    wire_format: WireFormat, template: bytes
+) -> None:
+    template = template.replace(b"event: ", b"event:").replace(b"data: ", b"data:")
+    chunks = [*map(chunk, padded_events(template, 20))]
+    reads = [*chunks[:11], *(b"".join(chunks[at : at + 3]) for at in range(11, 20, 3))]
+    assert await run_both([view("sse"), *read(*reads)], verbatim=True, wire_format=wire_format) == 12
+
+
+async def test_an_event_with_another_space_than_the_last_one_is_not_taken() -> None:
+    with_space, without = event("a"), event("b").replace(b"data: ", b"data:")
+    assert await run_both([view("sse"), *read_events(*[with_space] * 4, *[without] * 4, with_space)]) == 5
+
+
 LONG: Final = ("x" * 300, "é\n" * 60, "y" * 200, "a\\b", "\U0001f642")
 """Texts whose chunks have sizes of two and of three digits."""
 

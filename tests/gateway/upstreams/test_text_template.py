@@ -1,6 +1,7 @@
 """Text read by template, compared with full decoding of each event, the reference implementation."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import orjson
 import pytest
@@ -13,7 +14,7 @@ from gateway.upstreams.formats.anthropic import MessagesReader
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.formats.openai_chat import ChunkReader
 from gateway.upstreams.formats.openai_responses import ResponsesReader
-from gateway.upstreams.text_template import MAX_UNUSED, RETRY_EVERY, TextTemplate
+from gateway.upstreams.text_template import MAX_BATCH_CHARS, MAX_UNUSED, RETRY_EVERY, TextTemplate
 from tests.gateway.upstreams.replay import decode_each, replay, split_at, split_batches, split_points
 
 PROVIDERS = [
@@ -69,18 +70,30 @@ payload_lists = st.lists(
 )
 
 
+spacings = st.lists(st.sampled_from([b"data: ", b"data:", b"data: "]), min_size=1, max_size=3)
+"""What stands before the data of each event, in turns."""
+
+
+def stream_of(payloads: Sequence[bytes], spacing: Sequence[bytes]) -> bytes:
+    return b"".join(b"%b%b\n\n" % pair for pair in zip(cycle(spacing), payloads, strict=False))
+
+
 def separate(events: Sequence[UpstreamEvent]) -> list[UpstreamEvent]:
     return list(split_batches(events))
 
 
-@given(payload_lists, split_points)
-@example([PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"', PROVIDERS[3] % b'"c"', PROVIDERS[0] % b'"d"'], [])
-@example([b'{"choices":[{"delta":{},"finish_reason":"stop"}]}', PROVIDERS[0] % b'" "'], [])
-@example([PROVIDERS[12] % b'"z"', PROVIDERS[12] % b'"a"'], [])
-@example([PROVIDERS[0] % b'","', PROVIDERS[0] % b'"b"', PROVIDERS[0] % b'"choices"', PROVIDERS[0] % b'"c"'], [])
-@example([PROVIDERS[0] % b'"\\ud83d"', PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"'], [])
-async def test_reading_by_template_equals_full_decoding(payloads: list[bytes], points: list[int]) -> None:
-    stream = b"".join(b"data: %b\n\n" % data for data in payloads)
+@given(payload_lists, split_points, spacings)
+@example([PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"', PROVIDERS[3] % b'"c"', PROVIDERS[0] % b'"d"'], [], [b"data:"])
+@example([b'{"choices":[{"delta":{},"finish_reason":"stop"}]}', PROVIDERS[0] % b'" "'], [], [b"data:"])
+@example([PROVIDERS[12] % b'"z"', PROVIDERS[12] % b'"a"'], [], [b"data:"])
+@example(
+    [PROVIDERS[0] % b'","', PROVIDERS[0] % b'"b"', PROVIDERS[0] % b'"choices"', PROVIDERS[0] % b'"c"'], [], [b"data:"]
+)
+@example([PROVIDERS[0] % b'"\\ud83d"', PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"'], [], [b"data:"])
+async def test_reading_by_template_equals_full_decoding(
+    payloads: list[bytes], points: list[int], spacing: list[bytes]
+) -> None:
+    stream = stream_of(payloads, spacing)
     events, code = await replay(split_at(stream, points), ChunkReader())
     expected, expected_code = decode_each(stream, ChunkReader())
     assert separate(events) == separate(expected)
@@ -124,11 +137,11 @@ numbered_payload_lists = st.lists(
 )
 
 
-@given(numbered_payload_lists, split_points)
+@given(numbered_payload_lists, split_points, spacings)
 async def test_reading_numbered_events_by_template_equals_full_decoding(
-    payloads: list[bytes], points: list[int]
+    payloads: list[bytes], points: list[int], spacing: list[bytes]
 ) -> None:
-    stream = b"".join(b"data: %b\n\n" % data for data in payloads)
+    stream = stream_of(payloads, spacing)
     events, code = await replay(split_at(stream, points), ResponsesReader())
     expected, expected_code = decode_each(stream, ResponsesReader())
     assert separate(events) == separate(expected)
@@ -160,6 +173,47 @@ def test_it_matches_one_event_and_several() -> None:
     assert learned(PROVIDERS[3] % b'"a"').kind is Reasoning
 
 
+PIECES = [
+    *VALUES,
+    *(
+        b"",
+        b" ",
+        b",",
+        b'"',
+        b'"a',
+        b'b"',
+        b'"a\\"',
+        b'","x"',
+        b'"a","b"',
+        b'"a",',
+        b',"b"',
+        b"[",
+        b"]",
+        b'["a"',
+        b'"b"]',
+    ),
+    *(b"[]", b'"a"\n', b'\n"a"', b'"a\nb"', b'"x" "y"', b"}", b'{"a":', b'"b"}', b"7,7", orjson.dumps("z" * 5000)),
+]
+"""What may stand in place of a text, also parts of what is only valid with the next one."""
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=5).map(orjson.dumps), max_size=8), st.integers(0, 2))
+@example([b'"a\\"', b'","x"'], 0)
+@example([b'"a', b'b"', b'"c","d"'], 0)
+@example([b'["a"', b'"b"]', b'"c"'], 0)
+@example([b'"a","b"', b"", b'"c"'], 0)
+def test_texts_that_are_decoded_together_are_those_of_each_payload(pieces: list[bytes], start: int) -> None:
+    template, payloads = learned(PROVIDERS[0] % b'"a"'), [PROVIDERS[0] % piece for piece in pieces]
+    expected, length = list[str](), 0
+    for payload in payloads[start:]:
+        text = template._match(payload, 0, len(payload))
+        if not text or length > MAX_BATCH_CHARS:
+            break
+        expected.append(text)
+        length += len(text)
+    assert template.match_payloads(payloads, start) == expected
+
+
 @pytest.mark.parametrize("provider", [4, 5, 8, 10, 12, 13])
 def test_nothing_is_learned_unless_the_text_is_the_only_content(provider: int) -> None:
     template = learned(PROVIDERS[provider] % b'"z"')
@@ -185,6 +239,13 @@ def test_an_event_with_a_known_name(name: bytes) -> None:
     assert template.match_read(named + named) == ""
     assert template.match_read(b"event: error\n" + event) == ""
     assert template.match_read(named.replace(b"\ndata", b"\nid: 1\ndata")) == ""
+    assert template.match_read(named.replace(b": ", b":", 2)) == "b"
+
+
+def test_the_space_behind_the_colon_is_no_part_of_the_data() -> None:
+    template, data = learned(PROVIDERS[0] % b'"a"'), PROVIDERS[0] % b'"b"'
+    for head, text in ((b"data: ", "b"), (b"data:", "b"), (b"data:  ", ""), (b"data", ""), (b"data:\t", "")):
+        assert template.match_read(b"%b%b\n\n" % (head, data)) == text
 
 
 @pytest.mark.parametrize("mark", [b"", b"\0", b"\r", b"\n", b" "])
@@ -310,30 +371,36 @@ def padded_lists(events: list[bytes], paddings: list[bytes]) -> st.SearchStrateg
     return st.lists(alike, min_size=1, max_size=4).map(lambda lists: [event for events in lists for event in events])
 
 
-async def assert_as_decoded(payloads: list[bytes], points: list[int], reader_type: type[EventReader]) -> None:
+async def assert_as_decoded(
+    payloads: list[bytes], points: list[int], spacing: list[bytes], reader_type: type[EventReader]
+) -> None:
     """Compare the events of a stream with those of full decoding."""
-    stream = b"".join(b"data: %b\n\n" % data for data in payloads)
+    stream = stream_of(payloads, spacing)
     events, code = await replay(split_at(stream, points), reader_type())
     expected, expected_code = decode_each(stream, reader_type())
     assert separate(events) == separate(expected)
     assert code == expected_code
 
 
-@given(padded_lists(PADDED, PADDINGS), split_points)
-async def test_reading_padded_events_by_template_equals_full_decoding(payloads: list[bytes], points: list[int]) -> None:
-    await assert_as_decoded(payloads, points, ChunkReader)
-
-
-@given(padded_lists(PADDED_RESPONSES, PADDINGS), split_points)
-async def test_reading_padded_events_with_numbers_equals_full_decoding(
-    payloads: list[bytes], points: list[int]
+@given(padded_lists(PADDED, PADDINGS), split_points, spacings)
+async def test_reading_padded_events_by_template_equals_full_decoding(
+    payloads: list[bytes], points: list[int], spacing: list[bytes]
 ) -> None:
-    await assert_as_decoded(payloads, points, ResponsesReader)
+    await assert_as_decoded(payloads, points, spacing, ChunkReader)
 
 
-@given(padded_lists(SPACED, SPACES), split_points)
-async def test_reading_events_with_spaces_equals_full_decoding(payloads: list[bytes], points: list[int]) -> None:
-    await assert_as_decoded(payloads, points, MessagesReader)
+@given(padded_lists(PADDED_RESPONSES, PADDINGS), split_points, spacings)
+async def test_reading_padded_events_with_numbers_equals_full_decoding(
+    payloads: list[bytes], points: list[int], spacing: list[bytes]
+) -> None:
+    await assert_as_decoded(payloads, points, spacing, ResponsesReader)
+
+
+@given(padded_lists(SPACED, SPACES), split_points, spacings)
+async def test_reading_events_with_spaces_equals_full_decoding(
+    payloads: list[bytes], points: list[int], spacing: list[bytes]
+) -> None:
+    await assert_as_decoded(payloads, points, spacing, MessagesReader)
 
 
 PADDED_BY = [
