@@ -108,12 +108,23 @@ class Breaker:
         self._probing = True
         return True
 
-    def record(self, failure: Failed | None, now: float, *, answered: bool, probe: bool = False) -> None:
+    def record(self, failure: Failed | None, now: float, *, answered: bool, probe: bool = False) -> Circuit | None:
         """Record the result of an admitted call: a failure, an answer, or neither (cancelled before its first content).
 
         `probe` is what `admit` returned. Calls admitted while the circuit was closed may fail after it has opened.
         Those failures say nothing new: they are ignored, and neither end a probe nor extend the cooldown.
+
+        Return the state of the circuit if that has changed.
         """
+        if failure is None and not self._failures and not probe:
+            # Most calls: there is nothing to reset.
+            return None
+        before = self.circuit(now)
+        self._count(failure, now, answered=answered, probe=probe)
+        after = self.circuit(now)
+        return None if after is before else after
+
+    def _count(self, failure: Failed | None, now: float, *, answered: bool, probe: bool) -> None:
         if probe:
             self._probing = False
         elif self._failures >= self.threshold and failure is not None:

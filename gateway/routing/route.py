@@ -53,6 +53,8 @@ class Route:
 
     def first_target(self, now: float) -> Target:
         """Return the first target that would admit a call now, or the first of all if none would."""
+        if len(self._order) == 1:
+            return self._order[0]
         return min(self._order, key=lambda target: target.ready_at(now) > now)
 
     def hedge_target(self, racing: Target, now: float) -> Target | None:

@@ -69,6 +69,21 @@ def test_a_call_admitted_before_the_circuit_opened_is_not_the_probe() -> None:
     assert breaker.circuit(32) is Circuit.HALF_OPEN
 
 
+def test_the_record_that_changes_the_circuit_returns_its_new_state() -> None:
+    breaker = Breaker(2, cooldown=10)
+    changes = [
+        breaker.record(None, 0, answered=True),
+        breaker.record(DOWN, 0, answered=False),
+        breaker.record(None, 0, answered=False),
+        breaker.record(DOWN, 0, answered=False),
+        breaker.record(DOWN, 1, answered=False),
+        breaker.record(DOWN, 10, answered=False, probe=breaker.admit(10)),
+        breaker.record(None, 30, answered=True, probe=breaker.admit(30)),
+        breaker.record(None, 30, answered=True),
+    ]
+    assert changes == [None, None, None, Circuit.OPEN, None, Circuit.OPEN, Circuit.CLOSED, None]
+
+
 def test_a_threshold_of_zero_disables_the_breaker() -> None:
     breaker = Breaker(0)
     for _ in range(100):
