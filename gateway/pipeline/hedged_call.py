@@ -5,7 +5,7 @@ is cancelled.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -38,14 +38,11 @@ class CallFailure(NamedTuple):
 
 
 class HedgedCall:
-    """Calls a target, and a second one if the first takes too long. Its creator calls `release` in the end.
-
-    `failures` are what failed, the last one last; empty if the answer is complete, or the call was cancelled.
-    """
+    """Calls a target, and a second one if the first takes too long. Its creator calls `release` in the end."""
 
     __slots__ = (
-        *("_calls", "_chunk_times", "_clock", "_first_call_at", "_generation", "_meter", "_observer", "_route"),
-        *("_timer", "_winner", "failures"),
+        *("_calls", "_chunk_times", "_clock", "_failures", "_first_call_at", "_generation", "_meter", "_observer"),
+        *("_route", "_timer", "_winner"),
     )
 
     def __init__(
@@ -57,7 +54,7 @@ class HedgedCall:
         first_call_at: float,
         observer: Observer,
     ) -> None:
-        self.failures: list[CallFailure] = []
+        self._failures: list[CallFailure] = []
         self._generation = generation
         self._route = route
         self._clock = clock
@@ -68,21 +65,37 @@ class HedgedCall:
         self._winner: UpstreamCall | None = None
         self._chunk_times: ChunkTimes | None = None
         """Measures the chunks of the winner, if they are measured."""
-        self._timer = RestartableTimer(clock)
+        self._timer: RestartableTimer | None = None
+        """Of a race, until it is won."""
 
-    async def run(self, target: Target) -> None:
-        """Run the calls; return when all of them are closed."""
+    def start(self, target: Target) -> Awaitable[None] | None:
+        """Begin the calls; return what to await until all of them are closed, or None if none was made."""
         try:
             call = self._create_call(target)
         except Failed as failed:
-            self.failures.append(CallFailure(target, failed, None))
-            return
-        if self._generation.state.fenced:
-            self.cancel()
+            self._failures.append(CallFailure(target, failed, None))
+            return None
         # Two calls that continue the same text would both append to it: a continuation does not race.
         hedge_after = None if self._generation.has_content else self._route.model.hedge_after(target)
-        await (call.run() if hedge_after is None else self._race(call, hedge_after))
-        self._collect_outcomes()
+        return call.run() if hedge_after is None else self._race(call, hedge_after)
+
+    def collect_failures(self) -> list[CallFailure]:
+        """Return what failed, once all calls are closed, the last one last; nothing if the answer is complete.
+
+        Nothing, too, if the call was cancelled.
+        """
+        if self._winner is None and not self._generation.state.fenced:
+            silent = next((call for call in self._calls if call.complete), None)
+            if silent is not None:
+                # It ended without content while another call was still running, which then brought none either.
+                self._finish(silent, self._clock.now())
+                return []
+        # Moved out: an exception holds the frames it passed, and they hold this object: a reference cycle.
+        failures, self._failures = self._failures, []
+        for call in self._calls:
+            if call.failure is not None:
+                failures.append(CallFailure(call.target, call.failure, call.attempt))
+        return failures
 
     def cancel(self) -> None:
         """Cancel all calls at once."""
@@ -91,14 +104,14 @@ class HedgedCall:
 
     def release(self) -> None:
         """Release what the calls hold; a second time does nothing."""
-        self._timer.cancel()
+        self._stop_timer()
         for call in self._calls:
             call.release()
             # An exception holds the frames it passed, and they hold the call: a reference cycle.
             call.failure = None
         self._calls.clear()
         self._count_chunks()
-        self._winner, self._chunk_times, self._meter.due = None, None, inf
+        self._winner, self._meter.due = None, inf
 
     # What a call reports; see `CallListener`.
 
@@ -128,17 +141,23 @@ class HedgedCall:
     def _finish(self, call: UpstreamCall, now: float) -> None:
         """Complete the generation by a call; what its provider sent without any content is passed on now."""
         self._count_chunks()
-        self._generation.on_winner(call.attempt)
+        if self._winner is not call:
+            self._generation.on_winner(call.attempt)
         self._generation.on_finished(now, call.held)
 
     def _count_chunks(self) -> None:
         if self._chunk_times is not None:
             self._chunk_times.flush()
+            self._chunk_times = None
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _win(self, call: UpstreamCall) -> None:
         self._winner = call
         self._chunk_times = self._observer.chunk_times(self._generation, call.attempt)
-        self._timer.cancel()
+        self._stop_timer()
         for other in self._calls:
             if other is not call:
                 other.cancel_loser()
@@ -147,6 +166,7 @@ class HedgedCall:
 
     async def _race(self, call: UpstreamCall, hedge_after: float) -> None:
         """Run a call and, if no content comes for `hedge_after` seconds, a second one to another target."""
+        self._timer = RestartableTimer(self._clock)
         async with asyncio.TaskGroup() as group:
             self._timer.start_limit(hedge_after, partial(self._hedge, call, group))
             await call.run()
@@ -228,19 +248,10 @@ class HedgedCall:
     def _options(self, continuation: Continuation | None) -> JsonObject:
         """Return the options of a call; `max_tokens` is the lower of the client's and ours, less what is written."""
         options, max_output_tokens = self._generation.options, self._route.model.policy.max_output_tokens
+        if max_output_tokens is None and "max_tokens" not in options:
+            return options
         limits = [limit for limit in (options.get("max_tokens"), max_output_tokens) if isinstance(limit, int)]
         if not limits:
             return options
         written = 0 if continuation is None else estimate_output(len(continuation.prefix.encode()))
         return {**options, "max_tokens": max(1, min(limits) - written)}
-
-    def _collect_outcomes(self) -> None:
-        """Collect the failures of the calls, once all are closed."""
-        silent = next((call for call in self._calls if call.complete), None)
-        if silent is not None and self._winner is None and not self._generation.state.fenced:
-            # It ended without content while another call was still running, which then brought none either.
-            self._finish(silent, self._clock.now())
-            return
-        for call in self._calls:
-            if call.failure is not None:
-                self.failures.append(CallFailure(call.target, call.failure, call.attempt))

@@ -7,7 +7,7 @@ and the generation decides what that means.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from typing import Final
 
@@ -51,6 +51,7 @@ class Pipeline:
         *(
             "_asks_again",
             "_awaited_targets",
+            "_call",
             "_clock",
             "_failures",
             "_first_call_at",
@@ -91,6 +92,8 @@ class Pipeline:
         """Bounds a wait; most generations wait for nothing but their call."""
         self._first_call_at: float | None = None
         self._route: Route | None = None
+        self._call: HedgedCall | None = None
+        """The one that runs."""
         self._prompt_version = 0
         self._target = model.targets[0]
         self._awaited_targets: Sequence[Target] = ()
@@ -114,7 +117,12 @@ class Pipeline:
             if generation.end is None:
                 self._leave_queue()
             while generation.end is None:
-                await self._call()
+                # A call has no coroutine here: every idle stream holds those between this one and its socket.
+                route = self._current_route()
+                if self._target.is_full:
+                    await self._wait_for_target(route)
+                elif (calls := self._begin_call(route)) is not None:
+                    await calls
                 self._finish_wait()
                 if self._failures:
                     await self._after_call()
@@ -136,6 +144,9 @@ class Pipeline:
         if self._timer is not None:
             self._timer.cancel()
         self._stop_waiting = self._slot_changed = None
+        if self._call is not None:
+            self._call.release()
+            self._call = None
         generation, now = self.generation, self._clock.now()
         self._slots.release(self._slot_request, now)
         if self._is_surrendered:
@@ -184,6 +195,10 @@ class Pipeline:
     def _finish_wait(self) -> None:
         """Clean up after a wait, and let the generation act on the command that may have cut it short."""
         self._stop_waiting = None
+        if self._call is not None:
+            self._failures = self._call.collect_failures()
+            self._call.release()
+            self._call = None
         if self._timer is not None:
             self._timer.cancel()
         if self.generation.state in _COMMANDED:
@@ -222,7 +237,8 @@ class Pipeline:
 
     # One hedged call.
 
-    async def _call(self) -> None:
+    def _current_route(self) -> Route:
+        """Return the route of the prompt as it stands; a new one begins at its first target."""
         route = self._route
         if route is None or self._prompt_version != self.generation.prompt_version:
             now = self._clock.now()
@@ -230,21 +246,15 @@ class Pipeline:
             self._prompt_version, self._target = self.generation.prompt_version, route.first_target(now)
             if self._asks_again:
                 route.cannot_continue, self._asks_again = tuple(self._model.targets), False
-        if self._target.is_full:
-            await self._wait_for_target(route)
-        if self.generation.state.fenced:
-            route.record_refusal(self._target)
-            return
+        return route
+
+    def _begin_call(self, route: Route) -> Awaitable[None] | None:
+        """Begin a hedged call; return what to await until it is over, or None if no call was made."""
         if self._first_call_at is None:
             self._first_call_at = self._clock.now()
-        call = HedgedCall(self.generation, route, self._clock, self._meter, self._first_call_at, self._observer)
-        self._stop_waiting = call.cancel
-        try:
-            await call.run(self._target)
-            # Moved out: an exception holds the frames it passed, and they hold the call: a reference cycle.
-            self._failures, call.failures = call.failures, []
-        finally:
-            call.release()
+        self._call = HedgedCall(self.generation, route, self._clock, self._meter, self._first_call_at, self._observer)
+        self._stop_waiting = self._call.cancel
+        return self._call.start(self._target)
 
     async def _wait_for_target(self, route: Route) -> None:
         """Wait while the targets have all the calls they may have: every target, or the one that was chosen."""
@@ -267,6 +277,8 @@ class Pipeline:
                 self._timer.cancel()
             for target in targets:
                 target.remove_waiter(wake)
+        if self.generation.state.fenced:
+            route.record_refusal(self._target)
 
     # Between two calls.
 

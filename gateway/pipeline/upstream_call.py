@@ -109,8 +109,13 @@ class UpstreamCall:
     async def run(self) -> None:
         """Run the call, and report what it brings until its connection is closed."""
         self._schedule_check()
+        response: UpstreamResponse | None = None
         try:
-            response = await self._open()
+            # Until the headers have come, a cancellation ends this wait; then the response.
+            with (scope := StopScope()):
+                self._stop_waiting = scope.stop
+                if not self.is_over and self._request is not None:
+                    response = await self.target.upstream.open(self._request)
             if response is None:
                 return
             try:
@@ -118,7 +123,6 @@ class UpstreamCall:
                 # has nothing left to cancel.
                 self._attach(response)
                 if not self.is_over:
-                    self.attempt.upstream_model = response.model
                     self._listener.on_opened(self)
                     await response.stream(self._on_events)
                 if not self.is_over:
@@ -171,9 +175,10 @@ class UpstreamCall:
             return
         self._released = self.is_over = True
         self._timer.cancel()
-        self._record(self.failure)
-        self.target.release()
         failure, attempt = self.failure, self.attempt
+        if failure is not None or not self._recorded:
+            self._record(failure)
+        self.target.release()
         is_own_fault = isinstance(failure, GatewayFault)
         self.target.failed += failure is not None and not is_own_fault
         if failure is not None and not is_own_fault and failure.code not in REQUEST_FAULTS and not attempt.text_bytes:
@@ -189,23 +194,16 @@ class UpstreamCall:
         self._listener.on_released(self)
 
     def _attach(self, response: UpstreamResponse) -> None:
+        """Record that the headers have come, and pass what ends the call to its response from now on."""
+        self._request = None
+        self.attempt.opened, self.attempt.times.opened = True, self.clock.now()
+        if not self.is_over:
+            self.attempt.upstream_model = response.model
         self._stop_waiting, self._end_answer = response.stop, response.complete
         self._use_fast_path = response.use_fast_path
         if isinstance(self.clock, SystemClock):
             # A clock that tests move by hand has another time.
             self._reads = response.reads
-
-    async def _open(self) -> UpstreamResponse | None:
-        """Wait for the headers; return None if the call was cancelled meanwhile."""
-        scope = StopScope()
-        with scope:
-            self._stop_waiting = scope.stop
-            if not self.is_over and self._request is not None:
-                response = await self.target.upstream.open(self._request)
-                self._request = None
-                self.attempt.opened, self.attempt.times.opened = True, self.clock.now()
-                return response
-        return None
 
     def _on_events(self, events: Sequence[UpstreamEvent]) -> None:
         """Handle the events of one read. This is the path of each chunk: it wakes no task and sets no timer."""
@@ -296,7 +294,8 @@ class UpstreamCall:
             self._check_limits()
 
     def _finish(self, now: float) -> None:
-        self._record(None, answered=True)
+        if not self._recorded:
+            self._record(None, answered=True)
         self.complete = self.is_over = True
         self.attempt.ended = "answered"
         self._listener.on_finished(self, now)
@@ -311,13 +310,11 @@ class UpstreamCall:
         if isinstance(failure, UnsupportedOption | GatewayFault):
             # Nothing was sent: it says nothing about the provider.
             failure = None
-        if failure is not None or not self._recorded:
-            breaker, now = self.target.breaker, self.clock.now()
-            before = breaker.circuit(now)
-            breaker.record(failure, now, answered=answered, probe=self._probe and not self._recorded)
-            self._recorded = True
-            if (after := breaker.circuit(now)) is not before:
-                self._log_circuit(after, failure)
+        probe = self._probe and not self._recorded
+        self._recorded = True
+        changed = self.target.breaker.record(failure, self.clock.now(), answered=answered, probe=probe)
+        if changed is not None:
+            self._log_circuit(changed, failure)
 
     def _log_refused_account(self, failure: Failed) -> None:
         """Log that a provider refuses our key or account inside a response; the upstream logs it if it is a status."""
