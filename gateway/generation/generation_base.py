@@ -92,7 +92,7 @@ class GenerationBase:
     _metadata: bytes = field(init=False)
     _timing: Timing = field(init=False)
     _settled: Bill | None = field(init=False, default=None)
-    """The bill, once all attempts have ended; None again if the events of another owner replace them (`rewind`)."""
+    """The bill that its end states; None again if the events of another owner replace that end (`rewind`)."""
     counter: ContentCounter = field(init=False)
     _feedback: FeedbackNotes = field(init=False, default_factory=FeedbackNotes)
     _stop: StopRequest | None = field(init=False, default=None)
@@ -110,13 +110,10 @@ class GenerationBase:
         self.prompt, self.coalesce_ms = Prompt(request.messages), request.options.coalesce_ms
         self._options, self._metadata = encode_kept(request.options.for_provider()), encode_kept(request.metadata)
         self._verbatim = b"" if verbatim is None else encode_kept(verbatim)
-        self.log.append(Accepted(self.id, self.request_id, self.model))
+        # It has no readers yet.
+        self.log.add(Accepted(self.id, self.request_id, self.model))
 
     # Queries.
-
-    def settle(self) -> None:
-        """Keep the bill as it is: all attempts have ended."""
-        self._settled = bill_of(self.attempts)
 
     def forget_prompt(self) -> None:
         """Drop the conversation: it may be large, and nothing needs it once the generation has ended."""
@@ -205,8 +202,8 @@ class GenerationBase:
     # Changes.
 
     def _figures(self, now: float) -> tuple[Usage, float | None, Metrics]:
-        """Return what a terminal event says in figures."""
-        bill = self.bill()
+        """Return what a terminal event says in figures; the bill stays as it is: no attempt brings anything more."""
+        self._settled = bill = bill_of(self.attempts)
         return bill.usage, bill.cost, self.metrics(now)
 
     def _state_after(self, trigger: Trigger) -> State:

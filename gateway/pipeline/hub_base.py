@@ -221,8 +221,6 @@ class HubBase:
         record.task = None
         self._disconnects.forget(record)
         self._resends.forget(record)
-        if not record.is_surrendered:
-            generation.settle()
         for callback in self.on_end:
             callback(record)
         if record.is_surrendered:

@@ -96,7 +96,6 @@ def test_the_bill_of_an_end_that_was_not_stored_is_forgotten_with_it() -> None:
     generation = streaming()
     mirror, kept = mirror_of(generation), generation.log.last
     generation.on_finished(105.0)
-    generation.settle()
     mirror.take_over(1, NO_LEASE)
     mirror.continue_with(generation.stored_prompt(), "b")
     mirror.on_admitted(105.5)
