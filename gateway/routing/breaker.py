@@ -150,26 +150,23 @@ class RetryBudget:
 
     ratio: float = 0.2
     max_balance: float = 10.0
-    _balance: float = field(init=False, default=-1.0)
-    """Retries left; negative before the first use, which counts as full."""
+    balance: float = field(init=False)
+    """Retries left."""
 
-    @property
-    def balance(self) -> float:
-        """Return how many retries are left."""
-        return self.max_balance if self._balance < 0 else self._balance
+    def __post_init__(self) -> None:
+        self.balance = self.max_balance
 
     def deposit(self) -> None:
         """Count a first attempt, which adds `ratio` of a retry."""
-        self._balance = min(self.max_balance, self.balance + self.ratio)
+        self.balance = min(self.max_balance, self.balance + self.ratio)
 
     def withdraw(self) -> bool:
         """Pay for a retry. Return False if the balance is below 1."""
-        balance = self.balance
-        if balance < 1:
+        if self.balance < 1:
             return False
-        self._balance = balance - 1
+        self.balance -= 1
         return True
 
     def refund(self) -> None:
         """Return the price of a retry for which no call was made."""
-        self._balance = min(self.max_balance, self.balance + 1)
+        self.balance = min(self.max_balance, self.balance + 1)

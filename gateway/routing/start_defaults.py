@@ -38,7 +38,7 @@ class StartDefaults:
         changed: dict[str, object] = {}
         if self.system is not None:
             changed["messages"] = [self.system, *request.messages]
-        if added := self._added_options(request):
+        if (self.options or self.tools) and (added := self._added_options(request)):
             changed["options"] = request.options.model_copy(update=added)
         return request.model_copy(update=changed) if changed else request
 

@@ -61,12 +61,12 @@ class Target:
         """Return the price of the requested model at this upstream, or None if it is unknown."""
         if self.price is not None:
             return self.price
-        published = self.published_price(requested)
+        published = published_price(self.vendor, self.model or requested)
         return None if published is None else published.price
 
     def published_price(self, requested: str) -> PublishedPrice | None:
         """Return the published price of the requested model at this upstream, or None."""
-        return published_price(self.vendor, self.upstream_model(requested))
+        return published_price(self.vendor, self.model or requested)
 
     @property
     def is_full(self) -> bool:
