@@ -136,7 +136,7 @@ class Handover:
         charge = BudgetCharge(self._budgets, principal.id, principal.limits.budget_per_day, mirror.generation.charged())
         reservation = self._prompts.reserve(principal.id, principal.address)
         record = Record(
-            *(mirror.generation, pipeline, terms.on_disconnect, None, b"", principal, charge, reservation),
+            *(mirror.generation, pipeline, terms.on_disconnect, principal, charge, reservation),
             timer=RestartableTimer(self._clock),
             retention=terms.retention,
         )

@@ -1,9 +1,7 @@
 """How a hub starts generations: what was started before, limits, and the record of a new one."""
 
 import hashlib
-from typing import NamedTuple
 
-from gateway.admission.prompts import PromptReservation
 from gateway.billing.budgets import BudgetCharge
 from gateway.clock import RestartableTimer
 from gateway.dialects.sent_request import SentRequest
@@ -17,13 +15,6 @@ from gateway.protocol.commands import StartRequest
 from gateway.protocol.errors import Code, Refused, out_of_scope
 from gateway.security.principals import Principal
 from gateway.upstreams.base import VerbatimRequest
-
-
-class _Admitted(NamedTuple):
-    generation: Generation
-    pipeline: Pipeline
-    budget_charge: BudgetCharge
-    reservation: PromptReservation
 
 
 class StartingHub(HubBase):
@@ -60,19 +51,15 @@ class StartingHub(HubBase):
             if started is not None:
                 return started
             self._check_open()
-            admitted = self._admit(
+            record, pipeline = self._admit(
                 *(request, request_id, principal, source, verbatim, admission), with_defaults=with_defaults
             )
         except Refused as refused:
             self.on_refused(refused, principal, source, sent)
             raise
-        on_disconnect = request.options.on_disconnect or self._policy.on_disconnect
-        timer = RestartableTimer(self.clock)
-        generation, pipeline, budget_charge, reservation = admitted
-        kept = max(self._policy.retention, retention)
-        record = Record(
-            generation, pipeline, on_disconnect, key, fingerprint, principal, budget_charge, reservation, timer, kept
-        )
+        record.idempotency_key, record.fingerprint = key, fingerprint
+        record.retention = max(record.retention, retention)
+        generation = record.generation
         self._records.add(record)
         if sent is not None and self._policy.on_resend != "ignore":
             self._resends.add(record, sent)
@@ -206,7 +193,8 @@ class StartingHub(HubBase):
         admission: Admission | None,
         *,
         with_defaults: bool,
-    ) -> _Admitted:
+    ) -> tuple[Record, Pipeline]:
+        """Return the record of a new generation, and its pipeline, which has a slot or a place in the queue."""
         model = self.resolve_model(request.model, principal)
         limits, now, unix = principal.limits, self.clock.now(), self.clock.unix()
         self.budgets.check(principal.id, unix, limits.budget_per_day)
@@ -240,7 +228,10 @@ class StartingHub(HubBase):
             if admission is None:
                 self.rate_limits.refund(principal.id, now, limits)
             raise
-        return _Admitted(generation, pipeline, budget_charge, reservation)
+        on_disconnect = request.options.on_disconnect or self._policy.on_disconnect
+        timer, kept = RestartableTimer(self.clock), self._policy.retention
+        record = Record(generation, pipeline, on_disconnect, principal, budget_charge, reservation, timer, kept)
+        return record, pipeline
 
 
 def fingerprint(request: StartRequest, sent: SentRequest | None) -> bytes:

@@ -36,9 +36,6 @@ class Record:
     generation: Generation
     pipeline: Pipeline | EndedPipeline
     on_disconnect: OnDisconnect
-    idempotency_key: IdempotencyKey | None
-    fingerprint: bytes
-    """Hash of the start request, to compare with that of a later request with the same key."""
     principal: Principal
     budget_charge: BudgetCharge
     reservation: PromptReservation
@@ -47,6 +44,9 @@ class Record:
     """While it runs, the grace period after the last viewer left; afterwards, the retention."""
     retention: float
     """How long it is kept once it has ended, in seconds."""
+    idempotency_key: IdempotencyKey | None = None
+    fingerprint: bytes = b""
+    """Hash of the start request, to compare with that of a later request with the same key."""
     task: asyncio.Task[None] | None = None
     viewers: int = 0
     was_viewed: bool = False

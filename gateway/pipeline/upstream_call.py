@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.clock import Clock, RestartableTimer, SystemClock
 from gateway.generation.attempt import Attempt
@@ -19,6 +19,9 @@ from gateway.upstreams.base import NEVER_READ, FastPath, Finished, UpstreamEvent
 from gateway.upstreams.errors.failures import FAILURE_EVENTS
 
 logger = logging.getLogger(__name__)
+
+_FACTS: Final = (Usage, Finished)
+"""What an upstream sends beside content."""
 
 
 class CallListener(Protocol):
@@ -214,7 +217,7 @@ class UpstreamCall:
         content: list[Content | TextBatch | Verbatim] = []
         has_content, end_marked = False, watchdog.end_marked
         for event in events:
-            if isinstance(event, Usage | Finished):
+            if isinstance(event, _FACTS):
                 end_marked = self._record_end(event, end_marked=end_marked)
             else:
                 content.append(event)
@@ -307,7 +310,7 @@ class UpstreamCall:
 
     def _record(self, failure: Failed | None, *, answered: bool = False) -> None:
         """Record the outcome in the breaker: at the first content, and again if the call fails after that."""
-        if isinstance(failure, UnsupportedOption | GatewayFault):
+        if failure is not None and isinstance(failure, UnsupportedOption | GatewayFault):
             # Nothing was sent: it says nothing about the provider.
             failure = None
         probe = self._probe and not self._recorded
