@@ -80,7 +80,7 @@ class CoalescedListener:
             return
         # Without any, another owner of the log has taken back what was seen.
         if not (shown and all(map(is_text, shown))):
-            if self.waits:
+            if self.waits or (shown and is_text(shown[-1])):
                 self.call_viewer()
             else:
                 self._call()

@@ -78,18 +78,27 @@ class Generation(SharedGeneration):
         return attempt
 
     def on_opened(self, attempt: Attempt) -> None:
-        """Record that an upstream accepted the call; after the fence, or second in a race, it changes no state."""
+        """Record that an upstream accepted the call; after the fence, or second in a race, it changes no state.
+
+        The readers are not called: `on_first_read` follows at once.
+        """
         attempt.opened = True
         if self.state is State.CONNECTING:
             self._move(Trigger.OPENED)
             if attempt.revision == self.revision:
                 self._announce(attempt)
 
+    def on_first_read(self) -> None:
+        """Show the start of the call to readers, unless they were called for what came together with it."""
+        if self.log.entries[-1].kind is Start:
+            self.log.wake()
+
     def on_winner(self, attempt: Attempt) -> None:
         """Select the attempt that brings the answer: the first of a race with content."""
         self.current_attempt = attempt
         if attempt is not self._announced_attempt and not self.state.fenced:
             self._announce(attempt)
+            self.log.wake()
 
     def append_content(self, content: Sequence[Content | TextBatch | Verbatim], now: float) -> bool:
         """Append content as it came; return False if the fence is up and the content was dropped.
@@ -137,6 +146,7 @@ class Generation(SharedGeneration):
             self.on_retry(failure, 0, attempt.provider, attempt)
             if other.opened:
                 self.on_opened(other)
+                self.on_first_read()
         else:
             self._append(Retry(attempt.number, 0, failure.code, attempt.provider))
 
@@ -247,9 +257,9 @@ class Generation(SharedGeneration):
             # Failover: the upstream before it died, and this one can't continue its text.
             self.revision = attempt.revision
             self.counter.start_text()
-            self._append(Revision(self.revision, None, None, "failover"))
+            self._add(Revision(self.revision, None, None, "failover"))
         self._announced_attempt, self.provider = attempt, attempt.provider
-        self._append(Start(attempt.provider, attempt.upstream_model, attempt.number, self.revision))
+        self._add(Start(attempt.provider, attempt.upstream_model, attempt.number, self.revision))
 
     def _end(self, trigger: Trigger, event: Terminal, now: float) -> None:
         if self.lease.has_lapsed:

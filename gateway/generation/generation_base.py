@@ -219,9 +219,14 @@ class GenerationBase:
         return self.state
 
     def _append(self, event: Event) -> None:
+        self._add(event)
+        self.log.wake()
+
+    def _add(self, event: Event) -> None:
+        """Append without calling the readers."""
         if self.lease.has_lapsed:
             self._hold()
-        self.log.append(event)
+        self.log.add(event)
 
     def _hold(self) -> None:
         """Show readers nothing until it is known whether another gateway has taken the generation over."""

@@ -119,6 +119,10 @@ class HedgedCall:
         """Record which upstream accepted the call."""
         self._generation.on_opened(call.attempt)
 
+    def on_first_read(self, call: UpstreamCall) -> None:
+        """Show the start of the call, unless content came with it: that was shown together with the start."""
+        self._generation.on_first_read()
+
     def on_content(self, call: UpstreamCall, content: Sequence[Content | TextBatch | Verbatim], now: float) -> None:
         """Append content; the first call with content has won, and the only one that still brings any."""
         if self._winner is not call:

@@ -30,6 +30,9 @@ class CallListener(Protocol):
     def on_opened(self, call: "UpstreamCall") -> None:
         """Handle that the upstream accepted the call."""
 
+    def on_first_read(self, call: "UpstreamCall") -> None:
+        """Handle that what came together with the headers was read, if anything did."""
+
     def on_content(self, call: "UpstreamCall", content: Sequence[Content | TextBatch | Verbatim], now: float) -> None:
         """Handle content.
 
@@ -127,7 +130,10 @@ class UpstreamCall:
                 self._attach(response)
                 if not self.is_over:
                     self._listener.on_opened(self)
-                    await response.stream(self._on_events)
+                    # Most responses read here what came with their headers.
+                    ended = response.stream(self._on_events)
+                    self._listener.on_first_read(self)
+                    await ended
                 if not self.is_over:
                     self._finish(self.clock.now())
             finally:

@@ -129,6 +129,13 @@ def test_text_that_came_together_with_something_else_is_read_at_once() -> None:
     assert harness.reader.reads == [(0, 1), (0, 4)]
 
 
+def test_text_that_came_after_something_else_begins_an_interval() -> None:
+    harness = Harness()
+    harness.log.extend([Revision(2, None, None), Chunk("a")])
+    harness.append(Chunk("b"), ms=60)
+    assert harness.reader.reads == [(0, 2), (50, 3)]
+
+
 def test_data_of_a_provider_calls_only_a_reader_that_sees_it() -> None:
     log = EventLog("g_2")
     harness = Harness()

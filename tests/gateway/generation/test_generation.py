@@ -107,6 +107,19 @@ def test_feedback_begins_a_revision_with_the_text_so_far() -> None:
     ]
 
 
+@pytest.mark.parametrize("content", [[], [Chunk("Xin chào")]], ids=["nothing", "text"])
+def test_what_comes_with_the_headers_is_shown_together_with_the_start(content: list[Chunk]) -> None:
+    generation, shown = new_generation(), list[list[str]]()
+    generation.log.subscribe(lambda: shown.append(event_types(generation.log)))
+    generation.on_admitted(100.0)
+    generation.begin_attempt()
+    generation.on_opened(generation.attempts[-1])
+    if content:
+        generation.append_content(content, 101.0)
+    generation.on_first_read()
+    assert shown == [["accepted", "start", *(event.type for event in content)]]
+
+
 def test_two_feedbacks_in_a_row_become_one_revision_with_both() -> None:
     generation = streaming()
     assert generation.feedback("f_1", FeedbackRequest(text="shorter"), 103.0)
