@@ -8,7 +8,7 @@ from typing import Protocol
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.context import principal
+from gateway.api.context import principal_of
 from gateway.api.disconnect import wait_for_disconnect
 from gateway.api.responses import STREAM_HEADERS
 from gateway.api.services import Services
@@ -91,7 +91,7 @@ class StreamedResponse:
         enter_stream(self._services, connection)
         # The caller should have found the generation by `Generations.find`, after which this process has it. One that
         # forgot it must not show what is another's.
-        self._services.hub.find(self._generation.id, principal(connection))
+        self._services.hub.find(self._generation.id, principal_of(scope))
         try:
             self._viewer.attach(self._generation, self._after, self._coalesce_ms)
             await send({"type": "http.response.start", "status": 200, "headers": _encode_headers(self._headers)})

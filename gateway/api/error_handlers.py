@@ -25,7 +25,7 @@ def error_handlers(hub: Hub) -> Mapping[type[Exception], ErrorHandler]:
         principal: Principal | None = request.scope.get(PRINCIPAL)
         return refusal_response(error, request, None if principal is None else hub.allowance(principal))
 
-    return {Refused: on_refused, HTTPException: _on_http_exception, Exception: _on_fault}
+    return {Refused: on_refused, HTTPException: _on_http_exception}
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -43,6 +43,9 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     return response
 
 
-async def _on_fault(request: Request, _error: Exception) -> Response:
-    # The server logs it with its traceback; a client gets no internals.
+def fault_response(request: Request) -> Response:
+    """Return the response to a request that met a fault of ours.
+
+    The server logs that with its traceback; a client gets no internals.
+    """
     return refusal_response(Refused(Code.SERVER_ERROR, "The gateway failed.", status=500), request)

@@ -90,12 +90,13 @@ def create_app(
     transport_routes = [route for transport in load_transports() for route in transport.routes(services)]
     app = Application(
         routes=all_routes(services, administration, transport_routes),
+        departures=hub.departures,
         # CORS first: a preflight carries no credential, and the page must be able to read a refusal.
         middleware=[
             Middleware(CorsMiddleware, services=services, allowed_headers=settings.allowed_headers),
             Middleware(AuthMiddleware, services=services),
         ],
-        exception_handlers=error_handlers(hub),
+        error_handlers=error_handlers(hub),
         lifespan=lambda _app: _lifespan(hub, reloader, replica, upkeep, tracing),
     )
     app.state.hub = hub

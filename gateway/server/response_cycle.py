@@ -26,7 +26,7 @@ class HeadWriter(Protocol):
 class ResponseCycle(RequestResponseCycle):
     """Writes the head of a streamed response in one step; everything else is uvicorn's.
 
-    uvicorn searches each name and value for control characters, as the application has done (`validate_headers`), and
+    uvicorn searches each name and value for control characters, as the application has done (`ValidatedSend`), and
     compares each name with those that say where the response ends.
     """
 
@@ -36,8 +36,9 @@ class ResponseCycle(RequestResponseCycle):
     async def send(self, message: ASGISendEvent) -> None:
         """Send a message of the application."""
         if message["type"] == "http.response.start" and self._may_stream(message["status"]):
-            headers = [*self.default_headers, *[(name.lower(), value) for name, value in message.get("headers", ())]]
-            if _FRAMING.isdisjoint([name for name, _ in headers]):
+            headers = [*self.default_headers, *message.get("headers", ())]
+            # Names are in lower case (ASGI, "Response Start"): the application makes sure of that, too.
+            if _FRAMING.isdisjoint(dict(headers)):
                 self.response_started, self.waiting_for_100_continue = True, False
                 self.chunked_encoding = True
                 fields = [b"%b: %b\r\n" % header for header in headers]

@@ -40,7 +40,7 @@ class RequestEndpoint:
     """ASGI application of a function that takes a request and returns a response.
 
     As Starlette's, without the exception handlers, which Starlette applies to each function, and again around the
-    router (`ExceptionMiddleware`).
+    router (`ErrorMiddleware`).
     """
 
     def __init__(self, endpoint: Callable[[Request], Awaitable[ASGIApp]]) -> None:

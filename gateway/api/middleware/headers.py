@@ -19,28 +19,37 @@ _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-def validate_headers(send: Send) -> Send:
-    """Wrap an ASGI `send` so that it adds the default headers, and sends no header with a control character.
+class ValidatedSend:
+    """An ASGI `send` that adds the default headers, and sends no header with a control character.
 
     Such a response fails with a ValueError before any part of it is sent.
     """
 
-    async def send_validated(message: Message) -> None:
+    __slots__ = ("_send", "has_begun")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_begun = False
+        """A response has begun, or was not valid."""
+
+    async def __call__(self, message: Message) -> None:
+        """Send a message."""
         # Also "websocket.http.response.start", the response to a handshake that is refused.
         if message["type"].endswith("http.response.start"):
+            self.has_begun = True
             message["headers"] = _validated([*message.get("headers", ())])
-        await send(message)
-
-    return send_validated
+        await self._send(message)
 
 
 def _validated(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    present = [_lower_name(name) for name, _ in headers]
-    if b"" in present or _CONTROL.search(b"".join([value for _, value in headers])) is not None:
+    """Return headers, their names in lower case, with the default headers."""
+    named = [(_lower_name(name), value) for name, value in headers]
+    present = dict(named)
+    if b"" in present or _CONTROL.search(b"".join([value for _, value in named])) is not None:
         name = next(name for name, value in headers if not _lower_name(name) or _CONTROL.search(value) is not None)
         message = f"cannot send the header {name!a}: it contains a control character"
         raise ValueError(message)
-    return headers + [default for default in _DEFAULTS if default[0] not in present]
+    return named + [default for default in _DEFAULTS if default[0] not in present]
 
 
 @lru_cache(maxsize=256)

@@ -83,10 +83,10 @@ async def _send(
     "headers",
     [
         [],
-        [(b"Content-Type", b"text/event-stream"), (b"x-twice", b"1"), (b"X-Twice", b"2")],
-        [(b"Content-Length", b"4")],
+        [(b"content-type", b"text/event-stream"), (b"x-twice", b"1"), (b"x-twice", b"2")],
+        [(b"content-length", b"4")],
         [(b"connection", b"close")],
-        [(b"Connection", b"keep-alive")],
+        [(b"connection", b"keep-alive")],
         [(b"transfer-encoding", b"chunked")],
     ],
 )

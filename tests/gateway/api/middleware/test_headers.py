@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Scope
 
-from gateway.api.middleware.headers import DEFAULT_HEADERS, validate_headers
+from gateway.api.middleware.headers import DEFAULT_HEADERS, ValidatedSend
 from gateway.app.application import Application
 from tests.gateway.pipeline.one_target import one_target
 from tests.served.clients import BODY
@@ -27,7 +26,7 @@ async def sent(headers: Headers) -> Headers:
     async def send(message: Message) -> None:
         out.append(message)
 
-    await validate_headers(send)({"type": "http.response.start", "status": 200, "headers": headers})
+    await ValidatedSend(send)({"type": "http.response.start", "status": 200, "headers": headers})
     return list(out[0]["headers"])
 
 
@@ -52,11 +51,15 @@ async def test_no_header_is_sent_with_a_control_character(value: bytes) -> None:
     assert (b"x-test", b"caf\xe9\t1") in await sent([(b"x-test", b"caf\xe9\t1")])
 
 
+async def test_names_are_sent_in_lower_case() -> None:
+    # The server recognises those that say where a response ends (`ResponseCycle`).
+    assert (b"content-length", b"4") in await sent([(b"Content-Length", b"4")])
+
+
 async def test_the_application_validates_all_headers() -> None:
     async def split(_request: Request) -> Response:
         return Response(headers={"X-Test": "a\r\nSet-Cookie: b=c"})
 
-    app: Starlette = Application(routes=[Route("/", split)])
     out: list[Message] = []
 
     async def receive() -> Message:
@@ -67,7 +70,7 @@ async def test_the_application_validates_all_headers() -> None:
 
     scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
     async with one_target() as harness:
-        app.state.hub = harness.hub
+        app = Application([Route("/", split)], harness.hub.departures)
         with pytest.raises(ValueError, match="x-test"):
             await app(scope, receive, send)
     assert out == []
