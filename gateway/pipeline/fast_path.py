@@ -45,6 +45,7 @@ from gateway.upstreams.text_template import MAX_BATCH_CHARS, ChunkLayout
 
 _QUOTE: Final = ord('"')
 _EVENT_END: Final = b"\n\n\r\n"
+_END_LENGTH: Final = len(_EVENT_END)
 _TWO_DIGITS: Final = len("ff\r\n\r\n")
 """Framing of a chunk of 16 to 255 bytes; its size is hexadecimal."""
 
@@ -108,7 +109,8 @@ class TextFastPath:
             return False
         now = self._now()
         # Only the digits of its own size can stand before a chunk: with another number of them, `size` is wrong.
-        size = len(data) - _TWO_DIGITS
+        end = len(data)
+        size = end - _TWO_DIGITS
         is_one = size <= 0xFF
         if not is_one:
             size -= 1
@@ -126,9 +128,9 @@ class TextFastPath:
             if padding is None:
                 string = data[len(head) : -len(tail)]
             else:
-                string = padding.string_in(data, len(head), len(data) - len(tail), between)
+                string = padding.string_in(data, len(head), end - len(tail), between)
             # What follows the line of the size is the chunk and its line end.
-            verbatim = data[len(data) - size - 2 + self._data_at : -len(_EVENT_END)] if self._verbatim else None
+            verbatim = data[end - size - 2 + self._data_at : -_END_LENGTH] if self._verbatim else None
             if len(string) < 3 or string[0] != _QUOTE or string[-1] != _QUOTE:
                 return False
             try:

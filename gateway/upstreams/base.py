@@ -72,7 +72,7 @@ class UpstreamRequest:
 
     def passes_on(self, api: str) -> bool:
         """Return True if what a provider with this API responds is passed on as it came."""
-        return not self.added and self.verbatim_for(api) is not None
+        return self.verbatim is not None and self.verbatim.api == api and not self.added
 
 
 class EncodedMessages(Protocol):

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 _HEAD: Final = re.compile(rb"HTTP/1\.1 200 [^\r\n]*\r\n(?:[^\r\n]+\r\n)+\r\n")
-_CODING: Final = re.compile(rb"\r\ntransfer-encoding:([^\r\n]*)", re.IGNORECASE)
+_CODING: Final = re.compile(rb"\r\ntransfer-encoding:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _SIZE: Final = re.compile(rb"[1-9a-f][0-9a-f]{0,7}|[1-9A-F][0-9A-F]{0,7}")
 _LAST_CHUNK: Final = b"0\r\n\r\n"
 
@@ -22,8 +22,9 @@ def body_of(read: bytes) -> int:
     head = _HEAD.match(read)
     if head is None:
         return 0
-    codings = _CODING.findall(read, 0, head.end())
-    return head.end() if len(codings) == 1 and codings[0].strip().lower() == b"chunked" else 0
+    end = head.end()
+    # In capitals, or with a space behind it, it means the same, but no server writes it so.
+    return end if _CODING.findall(read, 0, end) == [b"chunked"] else 0
 
 
 class ChunkJoiner:
@@ -62,9 +63,8 @@ class ChunkJoiner:
         elif kept >= MAX_SIZE_LINE:
             self._forget()
         sizes, contents = lines[::2], lines[1::2]
-        if sizes != [b"%x" % len(content) for content in contents] and sizes != [
-            b"%X" % len(content) for content in contents
-        ]:
+        lengths = [*map(len, contents)]
+        if sizes != [*map(b"%x".__mod__, lengths)] and sizes != [*map(b"%X".__mod__, lengths)]:
             self._forget()
             return data
         if b"" in contents:

@@ -85,15 +85,15 @@ class TrackedProtocol(ResponseHandler):
     was_paused = False
     """Reading was paused during this request: what was read before may be parsed later."""
     _paused_reading = False
-    _awaits_head = False
+    awaits_head = False
     """Nothing of the response has been read."""
     _joiner: ChunkJoiner | None = None
     """Joins the chunks of each read, if the body is chunked."""
 
     def attach(self) -> None:
         """Begin with a request."""
-        self.served = self._awaits_head = True
-        self.take, self.on_body, self._joiner, self.was_paused = None, None, None, False
+        self.served = self.awaits_head = True
+        self.listener, self.take, self.on_body, self._joiner, self.was_paused = None, None, None, None, False
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -110,8 +110,8 @@ class TrackedProtocol(ResponseHandler):
             self._make_parser(self._end_callbacks)
         self.read_at = monotonic()
         body = 0
-        if self._awaits_head:
-            self._awaits_head = False
+        if self.awaits_head:
+            self.awaits_head = False
             if body := body_of(data):
                 self._joiner = ChunkJoiner()
         super().data_received(data if self._joiner is None else self._joiner.join(data, body))
@@ -180,17 +180,17 @@ class UpstreamConnection:
     """The connection that one request uses.
 
     `reused` is True if the connection had served another request before. `response` is set once its headers
-    have arrived; `answered` is True as soon as anything has. `sent_at` is when the last piece of the request was
-    written, in seconds of the system's clock. `has_tunnel`: a proxy passes it on unread.
+    have arrived. `sent_at` is when the last piece of the request was written, in seconds of the system's clock.
+    `has_tunnel`: a proxy passes it on unread.
     """
 
     __slots__ = (
-        *("_closed", "_protocol", "_token", "_transport", "answered", "has_tunnel", "response", "reused", "sent_at"),
+        *("_closed", "_protocol", "_token", "_transport", "has_tunnel", "response", "reused", "sent_at"),
         *("step",),
     )
 
     def __init__(self) -> None:
-        self.reused = self.answered = self.has_tunnel = False
+        self.reused = self.has_tunnel = False
         self.step = Step.RESOLVE
         self.sent_at = 0.0
         self.response: HttpResponse | None = None
@@ -215,9 +215,7 @@ class UpstreamConnection:
         """Register the connection that the connector chose."""
         self._protocol, self._transport, self.reused = protocol, protocol.transport, protocol.served
         protocol.attach()
-        protocol.listener = self._on_first_read
-        self.answered, self.step = False, Step.SEND
-        self.on_write()
+        self.step, self.sent_at = Step.SEND, monotonic()
 
     def on_write(self) -> None:
         """Record that a piece of the request is written now."""
@@ -225,8 +223,8 @@ class UpstreamConnection:
 
     def was_stale(self, seconds: float) -> bool:
         """Return True if a kept connection was lost at once, with nothing received: see `STALE_SECONDS`."""
-        elapsed = monotonic() - self.sent_at
-        return self.reused and not self.answered and elapsed <= seconds
+        elapsed, protocol = monotonic() - self.sent_at, self._protocol
+        return self.reused and protocol is not None and protocol.awaits_head and elapsed <= seconds
 
     @property
     def is_lost(self) -> bool:
@@ -268,23 +266,12 @@ class UpstreamConnection:
         if self._protocol is not None and self._protocol.listener == listener:
             self._protocol.listener = self._protocol.take = self._protocol.on_body = None
 
-    def _on_first_read(self, _data: bytes) -> None:
-        """Remember that something has arrived; called after each read before the headers, and at the end."""
-        if not self.is_lost:
-            self.answered = True
-
-    def on_response(self, response: HttpResponse) -> None:
-        """Register the response, whose headers have arrived."""
-        self.response, self.answered = response, True
-        self.remove_listener(self._on_first_read)
-
     def reset(self) -> None:
         """Reset the connection if this request still uses it; `abort`, which must follow, waits until it is closed.
 
         Unsent data is dropped, here and in the kernel: `close()` would first deliver the rest of the request, and the
         provider would begin an answer without a reader.
         """
-        self.remove_listener(self._on_first_read)
         protocol, transport, response = self._protocol, self._transport, self.response
         if protocol is None or transport is None or self._closed is not None:
             return

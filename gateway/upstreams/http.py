@@ -272,7 +272,7 @@ class HttpUpstream:
                 keep = False
                 await connection.abort()
             else:
-                connection.on_response(response)
+                connection.response = response
                 return response
 
     def _not_answered(self, error: Exception, connection: UpstreamConnection, url: URL) -> Failed:

@@ -312,6 +312,8 @@ class StreamedResponse:
             raise
         if len(payload) > MAX_CHARS:
             events[before:] = cut_long(events[before:])
+        if self._reader.done:
+            return False
         is_stateless = self._reader.is_stateless
         if is_stateless:
             self._template.learn(payload, events[before:], self._decode_alone)
