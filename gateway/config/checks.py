@@ -1,5 +1,6 @@
 """Checks of single values. Each returns the value, or raises ValueError with a message that does not show it. Pure."""
 
+import ipaddress
 import re
 from typing import Final
 from urllib.parse import urlsplit
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import HttpUrl, SecretStr
 
 from gateway.net.proxy import DIRECT, ENVIRONMENT
+from gateway.security.api_keys import check_unique, parse_stored_key
 from gateway.store.redis.address import FORMS, parse_address
 
 MEMORY: Final = "memory"
@@ -145,3 +147,41 @@ def check_header_value(key: SecretStr | None) -> SecretStr | None:
         message = "must be printable ASCII: remove line breaks and non-ASCII characters"
         raise ValueError(message)
     return key
+
+
+def check_stored_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    """Check keys that are accepted without a file.
+
+    Raises:
+        ValueError: one has another form, or two have the same name or id.
+    """
+    check_unique([parse_stored_key(key.get_secret_value()) for key in keys])
+    return keys
+
+
+def check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
+    """Check addresses and networks; `*` is every address.
+
+    Raises:
+        ValueError: one is neither.
+    """
+    for network in networks:
+        try:
+            if network != "*":
+                ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            message = f"{network!r} is not an address or a network such as 10.0.0.0/8"
+            raise ValueError(message) from None
+    return networks
+
+
+def check_cookie_name(name: str | None) -> str | None:
+    """Check the name of a cookie, which is a token (RFC 6265, 4.1.1).
+
+    Raises:
+        ValueError: it is not.
+    """
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", name):
+        message = f"{name!r} is not a cookie name: use letters, digits, - and _, such as __Host-dualstream"
+        raise ValueError(message)
+    return name

@@ -39,6 +39,15 @@ def check_origin(origin: str) -> str:
     return origin
 
 
+def check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    """Check origins that are to be allowed.
+
+    Raises:
+        ValueError: `check_origin` refuses one.
+    """
+    return tuple(map(check_origin, origins))
+
+
 def check_header_pattern(name: str) -> str:
     """Check the name of a header that pages may send; it may end with `*`.
 
@@ -49,6 +58,15 @@ def check_header_pattern(name: str) -> str:
         message = f"{name!r} is not the name of a header: use letters, digits and -, such as x-tenant or x-tenant-*"
         raise ValueError(message)
     return name.lower()
+
+
+def check_header_patterns(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Check names of headers that pages may send, and return them in lower case.
+
+    Raises:
+        ValueError: `check_header_pattern` refuses one.
+    """
+    return tuple(map(check_header_pattern, names))
 
 
 def _as_sent(scheme: str, host: str) -> str:
