@@ -60,7 +60,6 @@ _SHORT: Final = struct.Struct(">BQHHH")
 _LONG: Final = struct.Struct(">BQIIII")
 """Tag, first number, how many follow it, number of lengths, bytes of JSON. A long one: bytes of the provider's data."""
 
-_SHORT_MAX: Final = 0xFFFF
 _NO_VERBATIM: Final = 0xFFFFFFFF
 
 _TEXT_TAIL: Final = b'"}'
@@ -102,11 +101,14 @@ def _encode(entry: Entry) -> bytes:
             tag |= _LONG_LENGTHS
             packed = array("I", _lengths(ends)).tobytes()
     sizes = (last - first, len(ends), len(data))
-    if verbatim is None and max(sizes) <= _SHORT_MAX:
-        return b"".join((_SHORT.pack(tag, first, *sizes), packed, data))
+    if verbatim is None:
+        try:
+            return _SHORT.pack(tag, first, *sizes) + packed + data
+        except struct.error:
+            # One of the sizes takes more than two bytes.
+            pass
     verbatim_size = _NO_VERBATIM if verbatim is None else len(verbatim)
-    header = _LONG.pack(tag | _LONG_HEADER, first, *sizes, verbatim_size)
-    return b"".join((header, packed, data, verbatim or b""))
+    return _LONG.pack(tag | _LONG_HEADER, first, *sizes, verbatim_size) + packed + data + (verbatim or b"")
 
 
 def _lengths(ends: Sequence[int]) -> Iterator[int]:

@@ -243,18 +243,22 @@ class LogWriter:
 
     async def _write(self, logs: Sequence[WrittenLog], *, verify: bool) -> None:
         """Write in rounds, until what logs have at the beginning is stored: a long log takes several batches."""
-        until = [(written, written.generation.log.last) for written in logs if not written.is_removed]
-        todo = [(written, last) for written, last in until if verify or written.lacks(last)]
+        until = {written: written.generation.log.last for written in logs if not written.is_removed}
+        todo = [written for written, last in until.items() if verify or written.lacks(last)]
         while todo:
-            known = [written for written, _ in todo if written.is_created]
-            if known:
+            if known := [written for written in todo if written.is_created]:
                 await self._append(known)
-            for part in batches([written for written, _ in todo if not written.is_created], BATCH_CREATES):
-                results = await asyncio.gather(*map(self._create, part), return_exceptions=True)
-                for error in results:
-                    if error is not None:
-                        raise error
-            todo = [(written, last) for written, last in todo if not written.is_removed and written.lacks(last)]
+            # Also those that the append has found missing.
+            if new := [written for written in todo if not written.is_created]:
+                await self._create_all(new)
+            todo = [written for written in todo if not written.is_removed and written.lacks(until[written])]
+
+    async def _create_all(self, logs: Sequence[WrittenLog]) -> None:
+        for part in batches(logs, BATCH_CREATES):
+            results = await asyncio.gather(*map(self._create, part), return_exceptions=True)
+            for error in results:
+                if error is not None:
+                    raise error
 
     async def _append(self, logs: Sequence[WrittenLog]) -> None:
         appends = [self._batch(written) for written in logs]
@@ -263,7 +267,7 @@ class LogWriter:
         for written, append in zip(logs, appends, strict=True):
             for watcher in written.watchers:
                 wakes.setdefault(watcher, {})[append.generation_id] = _last(append.entries, written.stored)
-        messages = {watcher: encode_message(Wake(last)) for watcher, last in wakes.items()}
+        messages = {watcher: encode_message(Wake(last)) for watcher, last in wakes.items()} if wakes else {}
         began = self._clock.now()
         results = await self._store.append(appends, messages)
         now = self._clock.now()
@@ -274,7 +278,9 @@ class LogWriter:
                     if append.entries:
                         written.stored = append.entries[-1].last
                     written.details_stored, written.written_at = number, now
-                    if any(append.generation_id not in wakes.get(watcher, ()) for watcher in written.watchers):
+                    if written.watchers and any(
+                        append.generation_id not in wakes.get(watcher, ()) for watcher in written.watchers
+                    ):
                         # It came meanwhile, and was sent the number before: the next write wakes it.
                         written.details += 1
                     # What has come since the write began is younger than that.

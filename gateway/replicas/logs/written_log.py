@@ -71,7 +71,9 @@ class WrittenLog:
         size = 0
         for entry in merge(entries, with_ends=True):
             batch.append(entry)
-            size += len(entry.data) + len(entry.verbatim or b"")
+            size += len(entry.data)
+            if entry.verbatim is not None:
+                size += len(entry.verbatim)
             if size > BATCH_BYTES:
                 break
         return batch

@@ -16,7 +16,8 @@ one by one (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-ji
 class Availability:
     """The failures of a server in a row. Each call to `enter` is followed by one to `leave`."""
 
-    _error: StoreError | None = None
+    error: StoreError | None = None
+    """The failure of a server that does not answer; None: it is used without `enter`."""
     _failures: int = 0
     _next_attempt: float = 0.0
     _is_probed: bool = False
@@ -27,7 +28,7 @@ class Availability:
         Raises:
             StoreError: it does not answer, and it is not tried now.
         """
-        if self._error is None:
+        if self.error is None:
             return False
         if self._is_probed or now < self._next_attempt:
             self.check()
@@ -40,8 +41,8 @@ class Availability:
         Raises:
             StoreError: it has not.
         """
-        if self._error is not None:
-            raise StoreError(self._error.fault, self._error.message)
+        if self.error is not None:
+            raise StoreError(self.error.fault, self.error.message)
 
     def leave(self, *, is_probe: bool) -> None:
         """End a use without a result: it was cancelled."""
@@ -52,13 +53,13 @@ class Availability:
         """End a use: the server has answered."""
         self.leave(is_probe=is_probe)
         if is_probe:
-            self._error, self._failures = None, 0
+            self.error, self._failures = None, 0
 
     def on_failure(self, error: StoreError, now: float, *, is_probe: bool) -> None:
         """End a use: the server has not answered. Uses that failed side by side count as one failure."""
         self.leave(is_probe=is_probe)
-        if is_probe or self._error is None:
+        if is_probe or self.error is None:
             delay = min(MAX_DELAY, FIRST_DELAY * 2.0**self._failures)
             self._failures += 1
-            self._error = error
+            self.error = error
             self._next_attempt = now + delay * random.uniform(0.5, 1.0)  # noqa: S311 - no secret

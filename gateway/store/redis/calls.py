@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from gateway.store.redis.replies import Argument
 
@@ -24,29 +23,32 @@ class Script:
         object.__setattr__(self, "sha", digest)
 
 
-class ScriptCall(NamedTuple):
+# Plain classes: a named tuple costs two calls, and there is one of these for each command that is sent.
+class ScriptCall:
     """A script with its keys, at least one, and arguments. In a cluster, all keys must have the same hash tag."""
 
-    script: Script
-    keys: Sequence[str]
-    args: Sequence[Argument] = ()
+    __slots__ = ("keys", "script", "words")
+
+    def __init__(self, script: Script, keys: Sequence[str], args: Sequence[Argument] = ()) -> None:
+        self.script = script
+        self.keys = keys
+        self.words: Sequence[Argument] = ("EVALSHA", script.sha, len(keys), *keys, *args)
+        """The command."""
 
     @property
     def key(self) -> str:
         """Return the key that decides on the node."""
         return self.keys[0]
 
-    @property
-    def words(self) -> Sequence[Argument]:
-        """Return the command."""
-        return ("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args)
 
-
-class Command(NamedTuple):
+class Command:
     """A command. `key` is the key among its words, which decides on the node."""
 
-    key: str
-    words: Sequence[Argument]
+    __slots__ = ("key", "words")
+
+    def __init__(self, key: str, words: Sequence[Argument]) -> None:
+        self.key = key
+        self.words = words
 
     @property
     def keys(self) -> Sequence[str]:

@@ -73,7 +73,15 @@ class SharedConnection:
         if connection is not None:
             connection.retire()
 
-    async def _exchange(self, calls: Sequence[Call], *, is_probe: bool) -> Replies:
+    def _exchange(self, calls: Sequence[Call], *, is_probe: bool) -> Awaitable[Replies]:
+        connection, loaded = self._connection, self._loaded
+        lacks = [call for call in calls if type(call) is ScriptCall and call.script.sha not in loaded]
+        if lacks or connection is None or connection.is_closed:
+            return self._prepare_and_send(calls, is_probe=is_probe)
+        return connection.send([call.words for call in calls], self._exchange_limit)
+
+    async def _prepare_and_send(self, calls: Sequence[Call], *, is_probe: bool) -> Replies:
+        """Open the connection if there is none, and load scripts that the server does not have."""
         connection, limit = self._connection, self._exchange_limit
         if connection is None or connection.is_closed:
             began = self._clock.now()
@@ -81,12 +89,9 @@ class SharedConnection:
             limit -= self._clock.now() - began
         loaded = self._loaded
         scripts = [call.script for call in calls if type(call) is ScriptCall and call.script.sha not in loaded]
-        commands = [call.words for call in calls]
-        if not scripts:
-            return await connection.send(commands, limit)
         missing = {script.sha: script.text for script in scripts}
         loads: list[Sequence[Argument]] = [("SCRIPT", "LOAD", text) for text in missing.values()]
-        replies = await connection.send(loads + commands, limit)
+        replies = await connection.send([*loads, *(call.words for call in calls)], limit)
         for sha, reply in zip(missing, replies, strict=False):
             if not isinstance(reply, ResponseError):
                 loaded.add(sha)
@@ -110,7 +115,8 @@ class SharedConnection:
 
     async def _attempt(self, use: Callable[..., Awaitable[T]], *args: object) -> T:
         """Use the server; translate what fails, and remember it for the callers that follow."""
-        is_probe = self._availability.enter(self._clock.now())
+        availability = self._availability
+        is_probe = availability.error is not None and availability.enter(self._clock.now())
         try:
             result = await use(*args, is_probe=is_probe)
         except StoreError as error:
