@@ -139,16 +139,15 @@ class History:
 
 def spread(output: Output) -> list[tuple[int, float]]:
     """Return the tokens of an output by bucket, as pairs of the bucket's beginning and its tokens."""
-    begin, end = max(output.begin, output.end - BUCKETS * BUCKET_SECONDS), output.end
-    first, last = _beginning(begin), _beginning(end)
-    if end <= begin:
+    last = _beginning(output.end)
+    if output.begin >= last:
+        # Most answers.
         return [(last, output.tokens)]
+    begin, end = max(output.begin, output.end - BUCKETS * BUCKET_SECONDS), output.end
     rate = output.tokens / (end - begin)
-    if first == last:
-        return [(last, rate * (end - begin))]
     return [
         (at, rate * (min(end, at + BUCKET_SECONDS) - max(begin, at)))
-        for at in range(first, last + 1, BUCKET_SECONDS)
+        for at in range(_beginning(begin), last + 1, BUCKET_SECONDS)
         if min(end, at + BUCKET_SECONDS) > max(begin, at)
     ]
 

@@ -33,12 +33,16 @@ def log_unlimited(logger: logging.Logger, level: int, message: str, fields: Mapp
     """
     writer = own_writer(logger, level)
     formatter = None if writer is None else writer.formatter
-    if writer is None or not isinstance(formatter, EventFormatter):
-        # The caller of the record is that of this function.
-        logger.log(level, message, extra={**fields, SHOWS_FIELDS: shown(fields)}, stacklevel=2)
-        return
-    line = formatter.format_event(time.time(), logging.getLevelName(level), logger.name, message, fields, shown)
-    writer.write_line(encode_line(line), is_urgent=level >= logging.WARNING)
+    if writer is not None and isinstance(formatter, EventFormatter):
+        try:
+            line = formatter.format_event(time.time(), logging.getLevelName(level), logger.name, message, fields, shown)
+        except Exception:  # noqa: BLE001 - a field that has no text: the handler reports what it can't format
+            line = ""
+        if line:
+            writer.write_line(encode_line(line), is_urgent=level >= logging.WARNING)
+            return
+    # The caller of the record is that of this function.
+    logger.log(level, message, extra={**fields, SHOWS_FIELDS: shown(fields)}, stacklevel=2)
 
 
 def own_writer(logger: logging.Logger, level: int) -> LogWriter | None:

@@ -69,11 +69,12 @@ class LogWriter(logging.Handler):
     def write_line(self, line: bytes, *, is_urgent: bool) -> None:
         """Queue a line; drop it if too much waits already."""
         with self._lock:
-            if self._waiting + len(line) > self._max_bytes:
+            waiting = self._waiting + len(line)
+            if waiting > self._max_bytes:
                 self._dropped += 1
                 return
             self._lines.append(line)
-            self._waiting += len(line)
+            self._waiting = waiting
             if is_urgent:
                 self._is_urgent = True
             if self._is_urgent or len(self._lines) == 1:

@@ -86,6 +86,24 @@ def test_the_line_is_that_of_a_record(form: str, fields: dict[str, object], leve
         assert direct
 
 
+class WithoutText:
+    """A value whose text can't be made."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("form", FORMATTERS)
+def test_a_field_whose_text_can_not_be_made_does_not_end_the_caller(form: str) -> None:
+    with lines(FORMATTERS[form]()) as log:
+        log.log({"end": WithoutText()})
+        assert "a record of top.a.b could not be formatted" in log.read()
+        log.log({"end": "complete"})
+        assert "complete" in log.read()
+
+
 class Kept(logging.Handler):
     """Keeps records."""
 
