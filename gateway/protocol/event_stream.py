@@ -81,11 +81,11 @@ class EventStreamDecoder:
         Raises:
             EventTooLongError: An event is longer than the limit.
         """
-        if self.at_boundary and data.startswith(b"data:") and data.endswith(b"\n\n") and len(data) <= self._limit:
+        if self.at_boundary and data[:5] == b"data:" and data[-2:] == b"\n\n" and len(data) <= self._limit:
             # Fast path for complete events of one `data: ` line each, as most providers send them; some leave the space
             # out, which is no part of the data. If there are exactly two LF for each event, and no CR, then splitting
             # at the separator is the same as decoding line by line.
-            if data.startswith(b"data: "):
+            if data[:6] == b"data: ":
                 events = data[6:-2].split(b"\n\ndata: ")
             else:
                 events = [] if b"\n\ndata: " in data else data[5:-2].split(b"\n\ndata:")

@@ -263,8 +263,8 @@ class StreamedResponse:
         mark, the same bytes mean something else.
         """
         reader, decoder, template = self._reader, self._decoder, self._template
-        is_stateless = reader.is_stateless
-        if decoder.at_boundary and is_stateless and (text := template.match_read(data)):
+        uses_template = template.has_learned and reader.is_stateless
+        if decoder.at_boundary and uses_template and (text := template.match_read(data)):
             # By far the most common case: a read with one event, and in it one more piece of text. It costs a few
             # comparisons of bytes and the decoding of one JSON string; no line is split, no JSON object is built.
             if self._verbatim:
@@ -281,7 +281,7 @@ class StreamedResponse:
             payloads, too_long = error.payloads, error
         count = len(payloads)
         while at < count and not reader.done:
-            if is_stateless and (texts := template.match_payloads(payloads, at)):
+            if uses_template and (texts := template.match_payloads(payloads, at)):
                 # Pieces that arrived together travel together, as one event with the ends of its pieces.
                 matched = len(texts)
                 if self._verbatim:
@@ -289,7 +289,7 @@ class StreamedResponse:
                 events.append(template.kind(texts[0]) if matched == 1 else TextBatch.of(template.kind, texts))
                 at += matched
                 continue
-            is_stateless = self._read(payloads[at], events)
+            uses_template = self._read(payloads[at], events)
             at += 1
         if too_long is not None and not reader.done:
             raise too_long
@@ -314,12 +314,12 @@ class StreamedResponse:
             events[before:] = cut_long(events[before:])
         if self._reader.done:
             return False
-        is_stateless = self._reader.is_stateless
-        if is_stateless:
-            self._template.learn(payload, events[before:], self._decode_alone)
-        else:
-            self._template.forget()
-        return is_stateless
+        template = self._template
+        if not self._reader.is_stateless:
+            template.forget()
+            return False
+        template.learn(payload, events[before:], self._decode_alone)
+        return template.has_learned
 
     def _decode_alone(self, payload: bytes) -> Sequence[UpstreamEvent]:
         """Return the events of a payload, decoded by a new reader; none if that can't read it.

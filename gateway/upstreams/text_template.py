@@ -98,10 +98,12 @@ class TextTemplate:
     tokens in one way only. The probe has another number and another padding than the event.
     """
 
-    __slots__ = ("_number", "_pieces", "_unused", "kind")
+    __slots__ = ("_number", "_pieces", "_unused", "has_learned", "kind")
 
     def __init__(self) -> None:
         self.kind: type[Text] = Chunk
+        self.has_learned = False
+        """There is an event to compare with: without one, nothing matches."""
         self._pieces = _NOTHING
         self._number = b""
         """The number of the last event that matched; b"" if events have none."""
@@ -197,11 +199,11 @@ class TextTemplate:
             return
         pieces = EventPieces.of(prefix, suffix)
         if list(decode(pieces.probe())) == [kind(PROBE)]:
-            self._pieces, self.kind = pieces, kind
+            self._pieces, self.kind, self.has_learned = pieces, kind, True
 
     def forget(self) -> None:
         """Forget the template: events that look like it may mean something else from here on."""
-        self._pieces = _NOTHING
+        self._pieces, self.has_learned = _NOTHING, False
         # It is not for lack of similar events that this one matched none.
         self._unused = max(0, self._unused - 1)
 

@@ -68,10 +68,6 @@ class OpenAIChatFormat:
         return ChunkReader(api_key)
 
 
-_NO_FACTS: Final[JsonObject] = {}
-"""Replaced, not changed: facts and figures come at the end, and until then all responses share this one."""
-
-
 @dataclass(slots=True)
 class ChunkReader:
     """Reads `chat.completion.chunk` objects; see `EventReader`.
@@ -90,8 +86,8 @@ class ChunkReader:
     """There were choices after the first one, or without a first one."""
     _was_early: bool = False
     """Content came after a reason: reasons of this server are no end mark."""
-    _usage: JsonObject = field(default_factory=lambda: _NO_FACTS)
-    _facts: JsonObject = field(default_factory=lambda: _NO_FACTS)
+    _usage: JsonObject | None = None
+    _facts: JsonObject | None = None
     """What the provider says of its response, unchecked."""
 
     @property
@@ -169,7 +165,7 @@ class ChunkReader:
                 self._has_deltas = True
         elif delta:
             raise unreadable("a delta is not an object")
-        if not delta or "message" in choice or "citations" in chunk or "search_results" in chunk:
+        if "message" in choice or "text" in choice or "citations" in chunk or "search_results" in chunk:
             self._read_rest(choice, chunk, events)
         if self.finished and len(events) > before:
             self.finished, self._was_early = False, True
@@ -180,11 +176,12 @@ class ChunkReader:
         """Read the error, the finish reasons and the figures of a choice."""
         if choice.get("error"):
             raise from_stream(choice["error"], self.api_key)
-        self._facts = {name: text_of(chunk[name]) for name in _FACTS if name in chunk}
+        facts: JsonObject = {name: text_of(chunk[name]) for name in _FACTS if name in chunk}
         if "stop_reason" in choice or "matched_stop" in choice:
             # vLLM and SGLang name the string that matched; other values are numbers of tokens.
             matched = text_of(choice.get("stop_reason")) or text_of(choice.get("matched_stop"))
-            self._facts = {**self._facts, "stop_sequence": matched} if matched else self._facts
+            facts = {**facts, "stop_sequence": matched} if matched else facts
+        self._facts = facts
         self._read_reason(choice.get("finish_reason"), choice.get("native_finish_reason"), events)
         if usage := choice.get("usage"):
             self._read_usage(usage, events)
@@ -260,7 +257,7 @@ class ChunkReader:
     def _read_usage(self, usage: JsonValue, events: list[UpstreamEvent]) -> None:
         """Append the figures so far. Zeros and nulls replace no figure: some servers send them at last."""
         if isinstance(usage, dict) and usage:
-            self._usage = merge_figures(self._usage, usage)
+            self._usage = merge_figures(self._usage or {}, usage)
             figures = _usage(self._usage)
             if figures.input_tokens is not None or figures.output_tokens is not None:
                 events.append(figures)
@@ -289,8 +286,9 @@ def _reason_name(reason: JsonValue) -> str:
     return reason if type(reason) is str else ""
 
 
-def _usage(usage: JsonObject) -> Usage:
+def _usage(sent: JsonObject | None) -> Usage:
     """Convert usage figures, also of servers that name them as other APIs do."""
+    usage = sent or {}
     cached = detail_of(usage, "prompt_tokens_details", "cached_tokens")
     written = detail_of(usage, "prompt_tokens_details", "cache_write_tokens")
     return Usage(
