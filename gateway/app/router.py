@@ -7,6 +7,8 @@ from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 from starlette.types import Lifespan, Receive, Scope, Send
 
 _PATH_ROUTES: Final = Route | WebSocketRoute | Mount
+_SOCKET: Final = "a WebSocket"
+"""Stands in the place of a method, and is none."""
 
 
 class PathRouter(Router):
@@ -30,7 +32,8 @@ class PathRouter(Router):
             await super().app(scope, receive, send)
             return
         scope["router"] = self
-        route = self._of_requests.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        kind = scope["method"] if scope["type"] == "http" else _SOCKET
+        route = self._of_requests.get((kind, scope["path"]))
         if route is not None:
             # What Starlette does with a route that matches.
             scope["route"], scope["endpoint"] = route, route.endpoint
@@ -40,15 +43,18 @@ class PathRouter(Router):
         await self._of_paths.get(scope["path"], self._of_others).app(scope, receive, send)
 
 
-def _of_requests(routers: Mapping[str, Router]) -> Mapping[tuple[str, str], Route]:
-    """Return the first route that matches an HTTP request, by its method and path, where no other kind comes before."""
-    found: dict[tuple[str, str], Route] = {}
+def _of_requests(routers: Mapping[str, Router]) -> Mapping[tuple[str, str], Route | WebSocketRoute | None]:
+    """Return the first route that matches a request or socket, by method and path, where no other kind comes before."""
+    found: dict[tuple[str, str], Route | WebSocketRoute | None] = {}
     for path, router in routers.items():
         for route in router.routes:
             if type(route) is Route and not route.param_convertors and route.methods:
                 for method in route.methods:
                     found.setdefault((method, path), route)
-            elif not isinstance(route, WebSocketRoute):
+            elif isinstance(route, WebSocketRoute):
+                decides = type(route) is WebSocketRoute and _is_fixed(route)
+                found.setdefault((_SOCKET, path), route if decides else None)
+            else:
                 # It may match, as far as is known here.
                 break
     return found

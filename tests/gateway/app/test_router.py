@@ -32,6 +32,8 @@ ROUTES: Sequence[BaseRoute] = (
     _answering("read", "/both"),
     _answering("write", "/both", "POST"),
     WebSocketRoute("/both", _greet),
+    WebSocketRoute("/{name}/socket", _greet),
+    WebSocketRoute("/any/socket", _greet),
     Mount("/files", routes=[_answering("file", "/{name}")]),
     _answering("beneath", "/files/fixed"),
     WebSocketRoute("/{path:path}", _greet),
@@ -59,11 +61,12 @@ async def _answer(router: Router, scope: Scope) -> Sequence[Message]:
     return sent
 
 
+PATHS = ("/things/all", "/things/x", "/both", "/both/", "/files/a", "/files/fixed", "/any/socket", "/nowhere", "/")
+
+
 @pytest.mark.parametrize("root_path", ["", "/root"])
 @pytest.mark.parametrize("kind", ["GET", "POST", "HEAD", "websocket"])
-@pytest.mark.parametrize(
-    "path", ["/things/all", "/things/x", "/both", "/both/", "/files/a", "/files/fixed", "/nowhere", "/", "/root/both"]
-)
+@pytest.mark.parametrize("path", [*PATHS, "/root/both"])
 def test_it_answers_as_starlettes(kind: str, path: str, root_path: str) -> None:
     scope = {"type": "websocket" if kind == "websocket" else "http", "method": kind, "path": path}
     scope |= {"root_path": root_path}
