@@ -72,7 +72,7 @@ def claim_stream(services: Services, stream: Stream | None, owner: Principal | N
     Raises:
         Refused: `rate_limit`.
     """
-    if stream is not None and owner is not None:
+    if stream is not None and owner is not None and stream.client != owner.id:
         own_limit = owner.limits.max_streams
         general_limit = services.streams.max_per_client.limit_for(owner.address)
         stream.claim(owner.id, general_limit if own_limit is None else own_limit)
