@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final, Literal, cast
 from urllib.parse import unquote
@@ -40,6 +40,7 @@ MAX_UNAUTHENTICATED_BYTES = 64 * 1024
 READ_BYTES = 64 * 1024
 """Bytes of one read of what a connection that broke has left."""
 
+_NO_PARSER: Final[Generator[None]] = (None for _ in ())
 _EMPTY_REQUEST: Final = b"GET / HTTP/1.1\r\n\r\n"
 
 MAX_FRAGMENTS = 4096
@@ -105,7 +106,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
         uvicorn would encode it, for the library to parse it again.
         """
-        self.transport, self.server, self.client = transport, request["server"], request["client"]
+        # The request has both addresses, which uvicorn would keep with the connection for lines that are not logged.
+        self.transport = transport
         self.connections.add(self)
         self.handshake_initiated = True
         headers = request["headers"]
@@ -262,12 +264,27 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.send_receive_event_to_app()
             return
         for passed in self._limiter.feed(data):
-            if self.disconnected or self.conn.parser_exc is not None:
+            if self.disconnected or self.conn.parser_exc is not None or self.conn.close_rcvd is not None:
                 break
             if isinstance(passed, Dropped):
                 self._refuse_message(passed)
             else:
-                super().data_received(passed)  # type: ignore[arg-type]
+                self._parse(passed)
+
+    def _parse(self, frames: bytes | bytearray) -> None:
+        """Pass whole frames to the library.
+
+        Its parser, a suspended generator, has no state between them, so a connection keeps none: most of what follows
+        the handshake needs no parser.
+        """
+        self.conn.parser = Protocol.parse(self.conn)
+        next(self.conn.parser)
+        super().data_received(frames)  # type: ignore[arg-type]
+        self._release_parser()
+
+    def _release_parser(self) -> None:
+        self.conn.parser.close()
+        self.conn.parser = _NO_PARSER
 
     def _refuse_message(self, dropped: Dropped) -> None:
         """Queue the refusal of a dropped message, and forget the fragments of it that came before."""
@@ -331,16 +348,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             if accept is None:
                 self.transport.write(self._response_of_library(headers, message.get("subprotocol")))
             else:
-                self._open_library()
+                self.conn.state = OPEN
                 self.transport.write(accepting_response(accept, headers, message.get("subprotocol")))
+            self._release_parser()
             self.start_keepalive()
-
-    def _open_library(self) -> None:
-        """Prepare the library to read frames, as after its own handshake."""
-        self.conn.state = OPEN
-        self.conn.parser.close()
-        self.conn.parser = Protocol.parse(self.conn)
-        next(self.conn.parser)
 
     def _response_of_library(self, headers: Iterable[tuple[bytes, bytes]], subprotocol: str | None) -> bytes:
         response = self.response.headers

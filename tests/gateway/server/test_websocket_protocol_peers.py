@@ -54,6 +54,21 @@ async def test_a_message_in_fragments_arrives_whole() -> None:
     assert seen == ["Hi", b"\0"]
 
 
+async def test_a_ping_between_fragments_is_answered() -> None:
+    reads = [masked(b"H", 0x01), masked(b"?", 0x89), masked(b"i", 0x80) + masked(b"!", 0x89)]
+    seen, written = await sent(HANDSHAKE, *reads)
+    assert seen == ["Hi"]
+    assert written.endswith(b"\x8a\1?\x8a\1!")
+
+
+async def test_what_follows_a_close_is_ignored() -> None:
+    close = masked(b"\x03\xe8bye", 0x88)
+    for reads in ([close + masked(b"Hi")], [close, masked(b"Hi")]):
+        seen, written = await sent(HANDSHAKE, *reads)
+        assert seen == []
+        assert written.endswith(b"\x88\5\x03\xe8bye")
+
+
 @pytest.mark.parametrize(
     "reads",
     [
