@@ -41,6 +41,16 @@ class ChunkJoiner:
         self._line = b""
         """The beginning of a line with the size of a chunk, which has been passed on."""
 
+    @property
+    def knows_framing(self) -> bool:
+        """Return True if it is known where chunks begin and end."""
+        return self._rest is not None
+
+    @property
+    def is_between_chunks(self) -> bool:
+        """Return True if the last read has ended with a chunk, which was not the last one."""
+        return self._rest == 0 and not self._line
+
     def join(self, data: bytes, body: int = 0) -> bytes:
         """Return bytes that mean the same as a read, with its chunks joined. Its body begins at `body`."""
         if self._line:

@@ -20,7 +20,7 @@ from aiohttp.connector import Connection
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.tracing import Trace
 
-from gateway.clock import time_limit
+from gateway.clock import SystemClock, time_limit
 from gateway.net.http_client import MAX_HEADER_BYTES
 from gateway.net.http_response import HttpResponse
 from gateway.net.open_files import open_socket
@@ -30,6 +30,7 @@ from gateway.upstreams.base import NEVER_READ, Reads
 from gateway.upstreams.chunks import ChunkJoiner, body_of
 from gateway.upstreams.errors.network import Step
 from gateway.upstreams.light_response import ShortQueue
+from gateway.upstreams.unused_parsers import UnusedParsers
 
 STALE_SECONDS = 0.1
 """Longest time from the last write to the loss of a kept connection that the server had closed before.
@@ -40,9 +41,6 @@ be running by then. A POST must not be repeated unless it is known that it was n
 round trips than this are no fault: the loss is then one more attempt, which clients see as `retry`.
 """
 
-
-PARSER_SECONDS: Final = 1.0
-"""How long the parser of a response is kept when nothing has to be parsed."""
 
 _CHUNKED_HEAD: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -63,48 +61,52 @@ class TrackedProtocol(ResponseHandler):
     The listener runs in the callback of the event loop that read the socket. aiohttp's own way, a task that awaits the
     body, costs one more turn of the event loop for each chunk.
 
-    While every read is taken as it is, the parser of the response stands between two chunks (`FastPath.learn`). After a
-    while it is dropped, with all headers that it has read: 2 KB, and of some providers 8 KB. What must be parsed later,
-    the end of the connection included, is parsed by another one, which has read the head of a chunked response and so
-    stands between two chunks, too.
+    The parser of a response that has nothing to parse is dropped after a while (`UnusedParsers`), with all headers that
+    it has read: 2 KB, and of some providers 8 KB. It stands between two chunks then. What must be parsed later, the end
+    of the connection included, is parsed by another one, which has read the head of a chunked response and so stands
+    between two chunks, too.
     """
 
-    parser_seconds = PARSER_SECONDS
-    served = False
-    """The connection has been used for a request before."""
-    listener: Callable[[bytes], None] | None = None
-    take: Callable[[bytes], bool] | None = None
-    """Takes reads that need not be parsed; see `FastPath.read`."""
-    on_body: Callable[[aiohttp.StreamReader], None] | None = None
-    """Called with the body of another parser, and with an empty one while there is none; None: it must not be dropped.
-    """
-    _end_callbacks: list[Callable[[], None]] | None = None
-    """What is called at the end of the body, while the parser is dropped."""
-    read_at = 0.0
-    """See `Reads`."""
-    was_paused = False
-    """Reading was paused during this request: what was read before may be parsed later."""
-    _paused_reading = False
-    awaits_head = False
-    """Nothing of the response has been read."""
-    _joiner: ChunkJoiner | None = None
-    """Joins the chunks of each read, if the body is chunked."""
+    # CPython 3.11 shares the keys of at most 30 instance attributes among a class's objects; beyond that each object
+    # gets a dictionary of its own, of 1.6 KB. aiohttp's protocol is close to the limit: these stay out of it.
+    __slots__ = (
+        *("_end_callbacks", "_joiner", "_paused_reading", "_unused_parsers", "listener", "on_body"),
+        *("awaits_head", "read_at", "served", "take", "was_paused"),
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, unused_parsers: UnusedParsers | None = None) -> None:
+        super().__init__(loop)
+        # Of responses: a connection has one at a time.
+        self._buffer = ShortQueue()  # type: ignore[assignment]
+        self.served = False
+        """The connection has been used for a request before."""
+        self.listener: Callable[[bytes], None] | None = None
+        self.take: Callable[[bytes], bool] | None = None
+        """Takes reads that need not be parsed; see `FastPath.read`."""
+        self.on_body: Callable[[aiohttp.StreamReader], None] | None = None
+        """Called with the body of another parser, and with an empty one while there is none; None: the parser is kept.
+        """
+        self._unused_parsers = unused_parsers
+        self._end_callbacks: list[Callable[[], None]] | None = None
+        """What is called at the end of the body, while the parser is dropped."""
+        self.read_at = 0.0
+        """See `Reads`."""
+        self.was_paused = False
+        """Reading was paused during this request: what was read before may be parsed later."""
+        self._paused_reading = False
+        self.awaits_head = False
+        """Nothing of the response has been read."""
+        self._joiner: ChunkJoiner | None = None
+        """Joins the chunks of each read, if the body is chunked."""
 
     def attach(self) -> None:
         """Begin with a request."""
         self.served = self.awaits_head = True
         self.listener, self.take, self.on_body, self._joiner, self.was_paused = None, None, None, None, False
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop)
-        # Of responses: a connection has one at a time.
-        self._buffer = ShortQueue()  # type: ignore[assignment]
-
     def data_received(self, data: bytes) -> None:
         """Parse what was read, unless it is taken as it is; then call the listener with it."""
         if self.take is not None and self.take(data):
-            if self._parser is not None and self.on_body and monotonic() - self.read_at >= self.parser_seconds:
-                self._drop_parser(self.on_body)
             return
         if self._end_callbacks is not None:
             self._make_parser(self._end_callbacks)
@@ -123,15 +125,23 @@ class TrackedProtocol(ResponseHandler):
         self.take = take
         if self._joiner is not None and not self._should_close:
             self.on_body = on_body
+            if self._unused_parsers is not None:
+                self._unused_parsers.add(self)
 
-    def _drop_parser(self, on_body: Callable[[aiohttp.StreamReader], None]) -> None:
-        if self._payload is not None:
-            self._end_callbacks = self._payload._eof_callbacks  # noqa: SLF001
-            self._parser = self._payload = None
-            on_body(EMPTY_PAYLOAD)
+    def drop_parser(self) -> bool:
+        """Drop the parser if another one can stand in its place; return False if that may be so after further reads."""
+        body, joiner = self._payload, self._joiner
+        if self.on_body is None or body is None or joiner is None or not joiner.knows_framing or body.is_eof():
+            return True
+        if not joiner.is_between_chunks or self._paused_reading or body._size:  # noqa: SLF001
+            return False
+        self._end_callbacks = body._eof_callbacks  # noqa: SLF001
+        self._parser = self._payload = None
+        self.on_body(EMPTY_PAYLOAD)
+        return True
 
     def _make_parser(self, end_callbacks: list[Callable[[], None]]) -> None:
-        """Make the parser that stands where the one that was dropped has stood."""
+        """Build the parser that stands where the one that was dropped has stood."""
         self._end_callbacks = None
         self.set_response_params(
             read_until_eof=True,
@@ -145,6 +155,8 @@ class TrackedProtocol(ResponseHandler):
         self._payload = body
         if self.on_body is not None:
             self.on_body(body)
+            if self._unused_parsers is not None:
+                self._unused_parsers.add(self)
 
     @property
     def should_close(self) -> bool:
@@ -252,6 +264,11 @@ class UpstreamConnection:
         if self._protocol is not None:
             self._protocol.set_take(take, on_body)
 
+    def keep_parser(self) -> None:
+        """Keep the parser from now on."""
+        if self._protocol is not None:
+            self._protocol.on_body = None
+
     def replace_body(self, body: aiohttp.StreamReader) -> None:
         """Replace the body of the response: another parser reads it."""
         if self.response is not None:
@@ -328,6 +345,7 @@ class TrackingConnector(aiohttp.TCPConnector):
         else:
             super().__init__(limit=limits.connections, force_close=True, **common)
         self._connect_timeout = limits.connect_timeout
+        self._unused_parsers = UnusedParsers(SystemClock())
         self._factory = cast("partial[ResponseHandler]", self._create_protocol)
 
     def counts(self) -> tuple[int, int]:
@@ -362,7 +380,7 @@ class TrackingConnector(aiohttp.TCPConnector):
         connection = _CONNECTION.get()
         is_tunnel = connection is not None and connection.has_tunnel and connection.step is not Step.TUNNEL
         _set_step(Step.TUNNEL if is_tunnel else Step.HANDSHAKE)
-        return TrackedProtocol(self._loop)
+        return TrackedProtocol(self._loop, self._unused_parsers)
 
 
 def _set_step(step: Step) -> None:

@@ -175,6 +175,8 @@ class StreamedResponse:
 
     def _end(self, error: Exception | None = None) -> None:
         self._stopped = True
+        # `close` may wait for the end of the body that there is now.
+        self._connection.keep_parser()
         if self._fast_path is not None:
             self._fast_path.learn(None)
         if self._ended is None or self._ended.done():

@@ -79,8 +79,7 @@ class Connection(UpstreamConnection):
     def __init__(self, *, fast: bool, keeps_parser: bool) -> None:
         super().__init__()
         self.protocol = TrackedProtocol(asyncio.get_running_loop())
-        if not keeps_parser:
-            self.protocol.parser_seconds = 0
+        self.keeps_parser = keeps_parser
         self.protocol.connection_made(FakeTransport(self.protocol))
         self.taken = 0
         self._fast = fast
@@ -184,6 +183,8 @@ class TokenPath:
         protocol = self.upstream.calls[-1].protocol
         if protocol.transport is not None and not protocol.transport.is_closing():
             protocol.data_received(data)
+        if not self.upstream.calls[-1].keeps_parser:
+            protocol.drop_parser()
 
     def view(self, framing: str, *, reads: bool = True) -> None:
         """Add a viewer from the beginning of the log."""
@@ -234,7 +235,7 @@ async def token_path(
 ) -> AsyncIterator[TokenPath]:
     """Yield a generation whose call is open. A byte of its text costs 1 dollar if there is a budget.
 
-    Unless it `keeps_parser`, the parser is dropped at each read that the fast path takes.
+    Unless it `keeps_parser`, the parser is dropped after each read, if that is possible.
     """
     clock, times = ManualClock(), _Times()
     upstream = SocketUpstream(

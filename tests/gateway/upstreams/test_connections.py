@@ -72,7 +72,7 @@ def chunk(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("ends", [True, False])
 async def test_a_parser_that_was_dropped_is_replaced_to_read_the_end(ends: bool) -> None:
-    upstream = SocketUpstream(OpenAIChatFormat(), fast=True, verbatim=False, keeps_parser=False)
+    upstream = SocketUpstream(OpenAIChatFormat(), fast=True, verbatim=False)
     response, pooled = await upstream.open(UpstreamRequest("m", (), {})), PooledConnection()
     [connection] = upstream.calls
     protocol = connection.protocol
@@ -83,6 +83,7 @@ async def test_a_parser_that_was_dropped_is_replaced_to_read_the_end(ends: bool)
     response.use_fast_path(TakingPath())
     for text in ("a", "b", "c", "d"):
         protocol.data_received(chunk(text_event(text)))
+    assert protocol.drop_parser()
     assert (protocol._parser, connection.response.content) == (None, EMPTY_PAYLOAD)
     assert (connection.taken > 0, protocol.should_close, pooled.released) == (True, True, False)
     if ends:
