@@ -94,7 +94,7 @@ class EventStreamEndpoints:
 
     async def start(self, request: Request) -> Response | ASGIApp:
         """Start a generation and stream it, or resume one."""
-        return await (self._start_by_post if request.method == "POST" else self._start_by_get)(request)
+        return await (self._start_by_post if request.scope["method"] == "POST" else self._start_by_get)(request)
 
     async def _start_by_post(self, request: Request) -> Response | ASGIApp:
         enter_stream(self._services, request)
@@ -188,7 +188,7 @@ class EventStreamEndpoints:
 
 def _watches(request: Request) -> bool:
     """Return True for an operator's look at a generation that exists, which is not to change how it runs."""
-    return "generation_id" in request.path_params and request.query_params.get("watch") == "true"
+    return "generation_id" in request.scope["path_params"] and request.query_params.get("watch") == "true"
 
 
 def _refuse_other_clients(request: Request) -> None:

@@ -50,33 +50,6 @@ class Streams:
             self.on_change(self.addresses, address)
         return Stream(self, address)
 
-    def claim(self, stream: "Stream", client: str, max_streams: int) -> None:
-        """Count a stream as a client's; see `Stream.claim`."""
-        if client == stream.client:
-            return
-        if not self.clients.has_room(client, max_streams):
-            raise _too_many(f"You read {max_streams} streams already")
-        if stream.client:
-            self._disclaim(stream)
-        self.clients.add(client)
-        stream.client = client
-        if max_streams and self.on_change is not None:
-            self.on_change(self.clients, client)
-
-    def release(self, stream: "Stream") -> None:
-        """Uncount a stream; see `Stream.release`."""
-        if stream.client:
-            self._disclaim(stream)
-        self.addresses.remove(stream.address)
-        self.open -= 1
-        if self.on_change is not None:
-            self.on_change(self.addresses, stream.address)
-
-    def _disclaim(self, stream: "Stream") -> None:
-        self.clients.remove(stream.client)
-        if self.on_change is not None:
-            self.on_change(self.clients, stream.client)
-
 
 @dataclass(eq=False, slots=True)
 class Stream:
@@ -94,11 +67,33 @@ class Stream:
         Raises:
             Refused: `rate_limit`. The stream keeps the client that it had.
         """
-        self._streams.claim(self, client, max_streams)
+        if client == self.client:
+            return
+        streams = self._streams
+        if not streams.clients.has_room(client, max_streams):
+            raise _too_many(f"You read {max_streams} streams already")
+        if self.client:
+            self._disclaim()
+        streams.clients.add(client)
+        self.client = client
+        if max_streams and streams.on_change is not None:
+            streams.on_change(streams.clients, client)
 
     def release(self) -> None:
         """Uncount the stream. Call it exactly once."""
-        self._streams.release(self)
+        streams = self._streams
+        if self.client:
+            self._disclaim()
+        streams.addresses.remove(self.address)
+        streams.open -= 1
+        if streams.on_change is not None:
+            streams.on_change(streams.addresses, self.address)
+
+    def _disclaim(self) -> None:
+        streams = self._streams
+        streams.clients.remove(self.client)
+        if streams.on_change is not None:
+            streams.on_change(streams.clients, self.client)
 
 
 def _too_many(reason: str) -> Refused:

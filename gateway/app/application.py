@@ -35,6 +35,7 @@ class Application(Starlette):
         self.router = PathRouter(routes, lifespan)
         self._departures = departures
         self._error_handlers = error_handlers
+        self._stack = self.build_middleware_stack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
@@ -60,8 +61,9 @@ class Application(Starlette):
 
     async def _respond(self, scope: Scope, receive: Receive, send: ValidatedSend) -> None:
         """Do all but what a transport defers; answer a fault of ours, which the server then logs."""
+        scope["app"] = self
         try:
-            await super().__call__(scope, receive, send)
+            await self._stack(scope, receive, send)
         except Exception:
             if scope["type"] == "http" and not send.has_begun:
                 await fault_response(Request(scope))(scope, receive, send)
@@ -69,7 +71,7 @@ class Application(Starlette):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the middleware around the routes: without Starlette's own, which `_respond` and this replace."""
-        app: ASGIApp = ErrorMiddleware(self.router, self._error_handlers)
+        app: ASGIApp = ErrorMiddleware(self.router.app, self._error_handlers)
         for middleware, arguments, named in reversed(self.user_middleware):
             app = middleware(app, *arguments, **named)
         return app

@@ -100,7 +100,7 @@ class Authenticator:
         Raises:
             Refused: `auth_error`: the credential is missing or not valid.
         """
-        if self.allows_anonymous:
+        if not self._schemes:
             return anonymous(address)
         return await self.verify_credential(credential)
 
