@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from math import inf
 from typing import Final, NamedTuple
 
 from gateway.clock import Clock
@@ -29,6 +30,9 @@ logger = logging.getLogger(__name__)
 OWNED_MS: Final = 24 * 3600 * 1000
 """How long the names of what a gateway owns are kept after the last of them, in milliseconds: no generation runs as
 long."""
+
+EXPIRE_SECONDS: Final = 60.0
+"""How long that expiry is not set again: at each start, it would be a fifth of the commands of a short generation."""
 
 _CREATE: Final = load_script("create")
 _APPEND: Final = load_script("append")
@@ -74,6 +78,8 @@ class RedisLogs:
         self._sweep_at = SWEEP_AT
         self._owned_key = lru_cache(OWNERS)(keys.owned)
         """The key of what a gateway owns: nearly always this one."""
+        self._expires_set: dict[str, float] = {}
+        """When the expiry of this key was set last, by its gateway."""
 
     async def create(self, head: Head, entries: Sequence[Entry], keep: float, prompt: bytes = b"") -> bool:
         """Store a new generation with its first events; return False, and change nothing, if another one has its id."""
@@ -194,8 +200,14 @@ class RedisLogs:
         return ScriptCall(_APPEND, keys, args if details is None else (*args, details))
 
     def _own(self, owner: str, generation_ids: Sequence[str]) -> Sequence[Call]:
-        key = self._owned_key(owner)
-        return Command(key, ("SADD", key, *map(_encoded, generation_ids))), Command(key, ("PEXPIRE", key, OWNED_MS))
+        key, now = self._owned_key(owner), self._clock.now()
+        add = Command(key, ("SADD", key, *map(_encoded, generation_ids)))
+        if now < self._expires_set.get(owner, -inf) + EXPIRE_SECONDS:
+            return (add,)
+        if len(self._expires_set) >= OWNERS:
+            self._expires_set.clear()
+        self._expires_set[owner] = now
+        return add, Command(key, ("PEXPIRE", key, OWNED_MS))
 
     def _disown(self, owner: str, generation_id: str) -> Call:
         key = self._owned_key(owner)

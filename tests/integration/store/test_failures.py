@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -385,3 +386,31 @@ async def test_a_clock_that_differs_is_logged(redis_url: str, caplog: pytest.Log
     await store.close()
     (record,) = caplog.records
     assert "the clock of this machine is 10.0 s ahead of that of Redis" in record.getMessage()
+
+
+class Movable(SystemClock):
+    """A clock that can be moved."""
+
+    ahead = 0.0
+
+    def now(self) -> float:
+        """Return the moved time."""
+        return time.monotonic() + self.ahead
+
+
+async def test_names_of_what_a_gateway_owns_get_their_expiry_each_minute(redis_url: str) -> None:
+    clock = Movable()
+    store = RedisStore(redis_url, prefix="expiry", clock=clock)
+    await store.start()
+    key = store.keys.owned("a")
+    with control(redis_url) as redis:
+        await store.logs.create(head("g1"), chunks(1, 1), 60)
+        assert redis.ttl(key) > 3600
+        # As after a loss of all data: the key is new.
+        redis.delete(key)
+        await store.logs.create(head("g2"), chunks(1, 1), 60)
+        assert redis.smembers(key) == {"g2"}
+        clock.ahead = 61.0
+        await store.logs.create(head("g3"), chunks(1, 1), 60)
+        assert redis.ttl(key) > 3600
+    await store.close()
