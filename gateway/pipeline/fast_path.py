@@ -131,7 +131,9 @@ class TextFastPath:
                 string = padding.string_in(data, len(head), end - len(tail), between)
             # What follows the line of the size is the chunk and its line end.
             verbatim = data[end - size - 2 + self._data_at : -_END_LENGTH] if self._verbatim else None
-            if len(string) < 3 or string[0] != _QUOTE or string[-1] != _QUOTE:
+            # Without an escape sequence it is written as we would write it, and this is the length of the text.
+            length = len(string) - 2
+            if length < 1 or string[0] != _QUOTE or string[-1] != _QUOTE:
                 return False
             try:
                 text = orjson.loads(string)
@@ -139,15 +141,12 @@ class TextFastPath:
                 return False
         elif (joined := self._join(data)) is not None:
             string, text, ends, verbatim = joined
-            count = len(ends)
+            count, length = len(ends), len(string) - 2
         else:
             return False
         if b"\\" in string:
             string = orjson.dumps(text)
             length = len(text) if text.isascii() else len(text.encode())
-        else:
-            # Without an escape sequence it is written as we would write it.
-            length = len(string) - 2
         log, counter, generation, attempt, kind = self._log, self._counter, self._generation, self._attempt, self._kind
         grown = counter.size + length
         if (
