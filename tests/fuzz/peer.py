@@ -79,16 +79,20 @@ class LoggedErrors(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.records: list[logging.LogRecord] = []
+        # Under uvicorn's own configuration, which another test may have loaded, its records do not reach the root.
+        self._loggers = [logging.getLogger(), logging.getLogger("uvicorn.error")]
 
     def emit(self, record: logging.LogRecord) -> None:
         self.records.append(record)
 
     def __enter__(self) -> "LoggedErrors":
-        logging.getLogger().addHandler(self)
+        for logger in self._loggers:
+            logger.addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        logging.getLogger().removeHandler(self)
+        for logger in self._loggers:
+            logger.removeHandler(self)
 
     def raise_first(self) -> None:
         """Raise the first logged error, with its traceback if it has one."""
