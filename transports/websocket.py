@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from gateway.api.responses import refusal_response
@@ -23,14 +24,24 @@ class WebSocketTransport:
 
     def routes(self, services: Services) -> Sequence[BaseRoute]:
         """Return the route of the WebSocket, and one that answers plain HTTP requests to it."""
+        return [
+            WebSocketRoute("/api/ws", _SocketEndpoint(services)),
+            Route("/api/ws", _require_upgrade, methods=["GET"]),
+        ]
 
-        async def serve(websocket: WebSocket) -> None:
-            identity = await shake_hands(services, websocket)
-            if identity is not None and await _claim_stream(services, websocket, identity):
-                connection = WebSocketConnection(services, websocket, identity)
-                await defer(websocket.scope, websocket.receive, websocket.send, connection.serve)
 
-        return [WebSocketRoute("/api/ws", serve), Route("/api/ws", _require_upgrade, methods=["GET"])]
+class _SocketEndpoint:
+    """The socket as an ASGI application: around a function Starlette would put three more, for its own exceptions."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        websocket = WebSocket(scope, receive, send)
+        identity = await shake_hands(self._services, websocket)
+        if identity is not None and await _claim_stream(self._services, websocket, identity):
+            connection = WebSocketConnection(self._services, websocket, identity)
+            await defer(scope, websocket.receive, websocket.send, connection.serve)
 
 
 async def _claim_stream(services: Services, websocket: WebSocket, identity: SocketIdentity) -> bool:
