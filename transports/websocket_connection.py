@@ -272,7 +272,8 @@ class WebSocketConnection:
             return False
         read_at = self._services.clock.now()
         text, refused = message.get("text"), message.get(REFUSED)
-        if refused is None and text is not None and _utf8_longer_than(text, max_bytes):
+        # A character has one to four bytes: most texts need no encoding to decide.
+        if refused is None and text is not None and 4 * len(text) > max_bytes and len(text.encode()) > max_bytes:
             refused = invalid(f"The message is larger than {max_bytes} bytes.", status=413)
         if refused is None:
             close = await self._commands.handle(text, read_at)
@@ -316,8 +317,3 @@ def text_frame(message: bytes) -> bytes:
     if length < 1 << 16:
         return b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), message)
     return b"\x81\x7f%b%b" % (length.to_bytes(8, "big"), message)
-
-
-def _utf8_longer_than(text: str, size: int) -> bool:
-    # A character has one to four bytes: most texts need no encoding to decide.
-    return len(text) > size or (4 * len(text) > size and len(text.encode()) > size)

@@ -465,7 +465,7 @@ def has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 def _scope_of(request: HTTPScope, url: bytes, subprotocols: Sequence[str]) -> WebSocketScope:
     """Return the scope of a socket (ASGI, "WebSocket Connection Scope") for the request that opens it."""
     raw_path, _, query_string = url.partition(b"?")
-    root_path = request["root_path"]
+    path, root_path = raw_path.decode("ascii"), request["root_path"]
     return {
         "type": "websocket",
         "asgi": {"version": request["asgi"]["version"], "spec_version": "2.4"},
@@ -474,7 +474,7 @@ def _scope_of(request: HTTPScope, url: bytes, subprotocols: Sequence[str]) -> We
         "server": request["server"],
         "client": request["client"],
         "root_path": root_path,
-        "path": root_path + unquote(raw_path.decode("ascii")),
+        "path": root_path + (unquote(path) if "%" in path else path),
         "raw_path": root_path.encode("ascii") + raw_path,
         "query_string": query_string,
         "headers": request["headers"],
