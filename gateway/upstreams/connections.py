@@ -177,6 +177,17 @@ class TrackedProtocol(ResponseHandler):
             self._paused_reading = False
             super().resume_reading(resume_parser)
 
+    def close(self) -> None:
+        """Close the connection; abort one that is being closed.
+
+        aiohttp has closed it after what is not HTTP. asyncio's own transport of TLS forgets at a second `close` what it
+        would abort, and a provider that does not end TLS then keeps it for 30 s.
+        """
+        if self.transport is not None and self.transport.is_closing():
+            self.abort()
+        else:
+            super().close()
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """Handle the end of the connection, then call the listener."""
         self.read_at = monotonic()

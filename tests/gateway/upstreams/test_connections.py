@@ -1,6 +1,8 @@
 """The listener of a connection, and its parser."""
 
 import asyncio
+import ssl
+from pathlib import Path
 from typing import cast
 
 import orjson
@@ -12,11 +14,13 @@ from gateway.net.http_response import PostResponse
 from gateway.protocol.errors import Failed
 from gateway.protocol.events import Chunk
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
-from gateway.upstreams.connections import TrackedProtocol, UpstreamConnection
+from gateway.upstreams.connections import TrackedProtocol, TrackingConnector, UpstreamConnection
 from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.text_template import ChunkLayout
+from tests.certificates import Authority
 from tests.event_loop import settle
 from tests.gateway.pipeline.token_paths import SocketUpstream
+from tests.gateway.upstreams.raw_server import raw_upstream, read_events
 
 
 async def test_a_reused_connection_keeps_the_listener_of_the_newer_request() -> None:
@@ -99,3 +103,25 @@ async def test_a_parser_that_was_dropped_is_replaced_to_read_the_end(ends: bool)
         assert not pooled.released
     await response.close()
     assert protocol.on_body is None
+
+
+async def test_a_tls_provider_that_sends_no_http_is_not_waited_for(tmp_path: Path) -> None:
+    authority, served = Authority(tmp_path), list[asyncio.WriteTransport]()
+
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example ESMTP\r\n")
+        served.append(writer.transport)
+        # It reads nothing more, so that it does not end TLS when it is asked to.
+        cast("asyncio.ReadTransport", writer.transport).pause_reading()
+
+    url = "https://localhost:{port}/v1"
+    async with raw_upstream(serve, tls=authority.server("localhost"), base_url=url) as (upstream, _):
+        connector = upstream._create_client(keep=True)._session.connector
+        assert isinstance(connector, TrackingConnector)
+        connector._ssl = ssl.create_default_context(cafile=authority.ca_file)
+        async with asyncio.timeout(10):
+            with pytest.raises(Failed) as failed:
+                await read_events(upstream)
+        served.pop().abort()
+        await settle()
+    assert "not HTTP" in failed.value.message
