@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
 from gateway.generation.fan_out import SLICE, FanOut, Reader
-from gateway.generation.log_entries import MERGED_BYTES, Entry, before, merge, new_entry, split
+from gateway.generation.log_entries import MERGED_BYTES, Entry, before, join_text, merge, new_entry, split
 from gateway.protocol.events import (
     TERMINAL,
     Chunk,
@@ -18,6 +18,7 @@ from gateway.protocol.events import (
     Part,
     Reasoning,
     Revision,
+    Start,
     TextBatch,
     ToolCall,
     Verbatim,
@@ -306,7 +307,13 @@ class EventLog:
 
     def compact(self) -> None:
         """Join all text that can be joined: from now on the log is read seldom."""
-        self.entries = list(merge(self.entries, with_ends=True))
+        entries = self.entries
+        # Most logs: several entries of nothing but text between the start and the end.
+        is_text = len(entries) > 4 and entries[1].kind is Start and entries[-1].is_end
+        if is_text and (joined := join_text(entries[2:-1], with_ends=True)) is not None:
+            self.entries = [*entries[:2], joined, entries[-1]]
+        else:
+            self.entries = list(merge(entries, with_ends=True))
         if self.shared_frames is not None:
             self.shared_frames.newest.clear()
 

@@ -134,7 +134,7 @@ def join_text(entries: Sequence[Entry], *, with_ends: bool = False) -> Entry | N
     if len(data) > MERGED_BYTES:
         return None
     ends = _ends([entry.ends for entry in entries], texts, text) if with_ends else ()
-    return Entry(entries[0].first, entries[-1].last, kind, data, ends)
+    return new_entry((entries[0].first, entries[-1].last, kind, data, ends, None, None))
 
 
 def _join(entries: Sequence[Entry], *, with_ends: bool) -> Entry:

@@ -104,13 +104,15 @@ class HedgedCall:
 
     def release(self) -> None:
         """Release what the calls hold; a second time does nothing."""
-        self._stop_timer()
+        if self._timer is not None:
+            self._timer.cancel()
         for call in self._calls:
             call.release()
             # An exception holds the frames it passed, and they hold the call: a reference cycle.
             call.failure = None
         self._calls.clear()
-        self._count_chunks()
+        if self._chunk_times is not None:
+            self._count_chunks(self._chunk_times)
         self._winner, self._meter.due = None, inf
 
     # What a call reports; see `CallListener`.
@@ -144,24 +146,21 @@ class HedgedCall:
 
     def _finish(self, call: UpstreamCall, now: float) -> None:
         """Complete the generation by a call; what its provider sent without any content is passed on now."""
-        self._count_chunks()
+        if self._chunk_times is not None:
+            self._count_chunks(self._chunk_times)
         if self._winner is not call:
             self._generation.on_winner(call.attempt)
         self._generation.on_finished(now, call.held)
 
-    def _count_chunks(self) -> None:
-        if self._chunk_times is not None:
-            self._chunk_times.flush()
-            self._chunk_times = None
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+    def _count_chunks(self, chunk_times: ChunkTimes) -> None:
+        chunk_times.flush()
+        self._chunk_times = None
 
     def _win(self, call: UpstreamCall) -> None:
         self._winner = call
         self._chunk_times = self._observer.chunk_times(self._generation, call.attempt)
-        self._stop_timer()
+        if self._timer is not None:
+            self._timer.cancel()
         for other in self._calls:
             if other is not call:
                 other.cancel_loser()

@@ -18,6 +18,7 @@ from gateway.protocol.events import (
     Part,
     Reasoning,
     Revision,
+    Start,
     TextBatch,
     ToolCall,
     Usage,
@@ -126,6 +127,27 @@ def test_a_batch_is_read_like_single_events(
         assert [entry.first for entry in entries] == [after + 1, *(entry.last + 1 for entry in entries)][: len(entries)]
         # With the ends of the joined events, each of them can be had again.
         assert separate(list(merge(entries, with_ends=True))) == separate(list(entries)) == lengths(one_by_one[after:])
+
+
+plain = st.one_of(texts.map(Chunk), st.tuples(st.just(Chunk), st.lists(texts, min_size=1, max_size=4)))
+
+
+@given(st.lists(plain, max_size=6) | st.lists(st.one_of(events, runs), max_size=6), st.booleans(), st.booleans())
+def test_a_log_is_joined_as_for_a_reader_of_all_of_it(
+    answer: list[Event | tuple[type[Chunk | Reasoning], list[str]]], is_begun: bool, is_ended: bool
+) -> None:
+    log = EventLog("g")
+    log.append(Accepted("g", "r", "m"))
+    if is_begun:
+        log.append(Start("p", "m", 1, 1))
+    for event in answer:
+        log.extend([TextBatch.of(*event) if isinstance(event, tuple) else event])
+    if is_ended:
+        log.append(TERMINAL)
+    expected = list(merge(log.entries, with_ends=True))
+    log.compact()
+    assert log.entries == expected
+    assert [type(entry.ends) for entry in log.entries] == [type(entry.ends) for entry in expected]
 
 
 @given(st.lists(st.tuples(events, st.integers(0, 12)), max_size=20))
