@@ -16,6 +16,8 @@ class ScriptedCall:
 
     request: UpstreamRequest
     closed: bool = False
+    is_done: bool = False
+    """What it sends next is read together with its end."""
     _opening: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     _reads: asyncio.Queue[Sequence[UpstreamEvent] | Failed | None] = field(default_factory=asyncio.Queue)
 
@@ -108,7 +110,7 @@ class ScriptedUpstream:
 
 class _ScriptedResponse:
     def __init__(self, model: str, scripted: ScriptedCall) -> None:
-        self.model, self.reads = model, NEVER_READ
+        self.model, self.reads, self.is_done = model, NEVER_READ, False
         self._scripted = scripted
         self._stopped = False
 
@@ -120,6 +122,7 @@ class _ScriptedResponse:
                 finally:
                     # The exception refers to this frame, which must not refer to it: a reference cycle.
                     del events
+            self.is_done = self._scripted.is_done
             on_events(events)
 
     def use_fast_path(self, fast_path: FastPath) -> None:

@@ -165,7 +165,9 @@ class HedgedCall:
             if other is not call:
                 other.cancel_loser()
         self._generation.on_winner(call.attempt)
-        call.use_fast_path(TextFastPath(call, self._generation, self._meter, self._chunk_times))
+        if call.response is not None and not call.response.is_done:
+            fast_path = TextFastPath(call, self._generation, self._meter, self._chunk_times)
+            call.response.use_fast_path(fast_path)
 
     async def _race(self, call: UpstreamCall, hedge_after: float) -> None:
         """Run a call and, if no content comes for `hedge_after` seconds, a second one to another target."""

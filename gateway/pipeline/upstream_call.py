@@ -15,7 +15,7 @@ from gateway.routing.breaker import Circuit
 from gateway.routing.route import REQUEST_FAULTS
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Watchdog
-from gateway.upstreams.base import NEVER_READ, FastPath, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.base import NEVER_READ, Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from gateway.upstreams.errors.failures import FAILURE_EVENTS
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,6 @@ class UpstreamCall:
     __slots__ = (
         *(
             "_continuation",
-            "_end_answer",
             "_given_up",
             "_has_content",
             "_holds_back",
@@ -70,7 +69,7 @@ class UpstreamCall:
             "_request",
             "_started_at",
         ),
-        *("_stop_waiting", "_timer", "_use_fast_path", "attempt", "clock", "complete", "failure", "held", "is_over"),
+        *("_stop_waiting", "_timer", "attempt", "clock", "complete", "failure", "held", "is_over", "response"),
         *("target", "watchdog"),
     )
 
@@ -103,9 +102,8 @@ class UpstreamCall:
         self._timer = RestartableTimer(clock)
         self._stop_waiting: Callable[[], None] | None = None
         """Ends at once what `run` waits for. `run` sets it before it checks `is_over`: no cancellation is missed."""
-        self._use_fast_path: Callable[[FastPath], None] | None = None
-        self._end_answer: Callable[[], None] | None = None
-        """Ends the response after the provider's end mark."""
+        self.response: UpstreamResponse | None = None
+        """None until its headers have come."""
         self._recorded = self._given_up = self._released = self._has_content = False
         self._holds_back = True
         """What comes passes through `_hold_back`."""
@@ -158,11 +156,6 @@ class UpstreamCall:
             self.target.latency.add_timeout(self.clock.now() - self._started_at)
             self.cancel("lost")
 
-    def use_fast_path(self, fast_path: FastPath) -> None:
-        """Pass further reads to a fast path first."""
-        if self._use_fast_path is not None:
-            self._use_fast_path(fast_path)
-
     @property
     def takes_plain_text(self) -> bool:
         """Return True if text needs no more than to be recorded as the last content: no limit or join depends on it."""
@@ -208,8 +201,7 @@ class UpstreamCall:
         self.attempt.opened, self.attempt.times.opened = True, self.clock.now()
         if not self.is_over:
             self.attempt.upstream_model = response.model
-        self._stop_waiting, self._end_answer = response.stop, response.complete
-        self._use_fast_path = response.use_fast_path
+        self.response, self._stop_waiting = response, response.stop
         if isinstance(self.clock, SystemClock):
             # A clock that tests move by hand has another time.
             self._reads = response.reads
@@ -244,8 +236,8 @@ class UpstreamCall:
         if content:
             self._listener.on_content(self, content, now)
         # Other limits apply from here on. Otherwise no timer is moved: the pending check finds by itself that content
-        # came, which is cheaper than a timer for each chunk.
-        if limits_changed or watchdog.end_marked:
+        # came, which is cheaper than a timer for each chunk. After the end of the response, there is nothing to check.
+        if (limits_changed or watchdog.end_marked) and not (self.response is not None and self.response.is_done):
             self._schedule_check()
 
     def _record_end(self, event: Usage | Finished, *, end_marked: bool) -> bool:
@@ -278,10 +270,10 @@ class UpstreamCall:
                 self.target.latency.add_timeout(now - self._started_at)
             self.failure, self.is_over, self._given_up = failure, True, True
             self._halt()
-        elif watchdog.is_complete(now) and self._end_answer is not None:
+        elif watchdog.is_complete(now) and self.response is not None:
             # The answer is complete; only its usage figures are missing. What its end adds is as old as this check.
             self._reads = NEVER_READ
-            self._end_answer()
+            self.response.complete()
         else:
             self._schedule_check()
 

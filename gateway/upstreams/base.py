@@ -143,6 +143,8 @@ class UpstreamResponse(Protocol):
 
     model: str
     reads: Reads
+    is_done: bool
+    """The end of the response has been read: nothing follows what `on_events` is called with."""
 
     def stream(self, on_events: Callable[[Sequence[UpstreamEvent]], None]) -> Awaitable[None]:
         """Call `on_events` with the events of each read from the socket, until the provider's end mark.

@@ -38,7 +38,7 @@ class StreamedResponse:
     __slots__ = (
         *("_body", "_connection", "_decoder", "_ended", "_fast_path", "_has_more", "_is_plain_text", "_max_bytes"),
         *("_on_events", "_parsed_bytes", "_reader", "_reading", "_start", "_stopped", "_template", "_verbatim"),
-        *("model", "reads"),
+        *("is_done", "model", "reads"),
     )
 
     def __init__(
@@ -54,6 +54,7 @@ class StreamedResponse:
     ) -> None:
         self.model = model
         self.reads = connection.reads
+        self.is_done = False
         self._connection = connection
         self._body = body
         self._reader = reader
@@ -203,6 +204,7 @@ class StreamedResponse:
                 raise _failure(error) from error
             return True
         if events:
+            self.is_done = reader.done
             self._on_events(events)
         # `read_nowait` may have let more data in, even the end of the connection: then `_has_more` is set, and
         # `_on_read` reads again.

@@ -123,7 +123,7 @@ class InstantUpstream:
 
 class _InstantResponse:
     def __init__(self, model: str) -> None:
-        self.model, self.reads = model, NEVER_READ
+        self.model, self.reads, self.is_done = model, NEVER_READ, False
 
     async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         take([Chunk("Hi"), Finished("stop")])

@@ -41,6 +41,22 @@ async def test_usage_may_follow_the_end_mark_within_a_timeout() -> None:
         harness.assert_nothing_left()
 
 
+@pytest.mark.parametrize("is_done", [False, True])
+async def test_after_the_end_of_a_response_no_usage_is_awaited(*, is_done: bool) -> None:
+    async with one_target() as harness:
+        generation = harness.start()
+        await settle()
+        call, timers = harness.upstream.last, harness.clock.due_times()
+        call.is_done = is_done
+        call.send("Xin chào", Finished("stop"))
+        await settle()
+        assert (harness.clock.due_times() == timers) is is_done
+        call.finish()
+        await settle()
+        assert terminal_event(generation).type == "complete"
+        harness.assert_nothing_left()
+
+
 async def test_content_after_an_end_mark_counts_and_the_last_reason_is_sent() -> None:
     async with one_target() as harness:
         generation = await harness.streaming()

@@ -77,6 +77,25 @@ async def test_a_stop_between_two_reads_closes_the_connection_in_the_same_call()
         assert await disconnects.get() == 1
 
 
+async def test_its_end_is_known_when_the_last_events_are_handed_over() -> None:
+    read = asyncio.Event()
+
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(RESPONSE_HEAD + chunked(delta(content="Once ")))
+        await read.wait()
+        writer.write(chunked(delta(content="more") + delta(finish_reason="stop") + DONE) + b"0\r\n\r\n")
+
+    async with raw_upstream(serve) as (upstream, _), opened(upstream, REQUEST) as response:
+        found: list[tuple[bool, UpstreamEvent]] = []
+
+        def on_events(events: Sequence[UpstreamEvent]) -> None:
+            found.extend((response.is_done, one) for one in events)
+            read.set()
+
+        await response.stream(on_events)
+        assert found == [(False, Chunk("Once ")), (True, Chunk("more")), (True, Finished("stop"))]
+
+
 async def test_a_lost_connection_after_the_end_mark_is_no_failure() -> None:
     async with raw_upstream(respond_stream(COMPLETE, end=False)) as (upstream, _):
         assert await read_events(upstream) == [Chunk("Xin chào"), Finished("stop")]

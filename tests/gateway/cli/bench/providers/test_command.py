@@ -48,7 +48,7 @@ class InstantUpstream:
 
 class InstantResponse:
     def __init__(self, model: str) -> None:
-        self.model, self.reads = model, NEVER_READ
+        self.model, self.reads, self.is_done = model, NEVER_READ, False
 
     async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         take([Chunk("one ")])
