@@ -129,7 +129,8 @@ class RestartableTimer:
             self._pending.cancel()
         self._callback = callback
         self.due = self._clock.now() + delay
-        self._pending = self._clock.call_later(delay, self._fire)
+        # The timer is its own callback: a method of it would take 64 bytes more for as long as it waits.
+        self._pending = self._clock.call_later(delay, self)
 
     def start_limit(self, delay: float, callback: Callable[[], None]) -> None:
         """Do the same for a `callback` that judges: if it is not cancelled meanwhile, the limit is exceeded."""
@@ -155,9 +156,10 @@ class RestartableTimer:
 
     def _call_after_reading(self, callback: Callable[[], None]) -> None:
         self._callback, self.due = callback, self._clock.now()
-        self._pending = self._clock.after_reading(self._fire)
+        self._pending = self._clock.after_reading(self)
 
-    def _fire(self) -> None:
+    def __call__(self) -> None:
+        """Call what is due; the clock does so."""
         callback = self._callback
         # Cleared first: the callback may start the timer again, and a reference that stays would be a cycle.
         self._pending = self._callback = None

@@ -64,7 +64,7 @@ async def test_a_body_has_a_longer_timeout_than_its_head(served: Served) -> None
         protocol._on_deadline()
         assert protocol._deadline is not None
         assert HEAD_TIMEOUT < protocol._deadline.due - SystemClock().now() <= REQUEST_TIMEOUT - HEAD_TIMEOUT
-        protocol._deadline._fire()
+        protocol._deadline()
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             await reader.readexactly(1)
 
@@ -102,7 +102,7 @@ async def test_a_head_that_waits_in_the_socket_is_not_late(served: Served) -> No
         protocol = await only_protocol(served)
         assert protocol._deadline is not None
         writer.write(GET)
-        protocol._deadline._fire()
+        protocol._deadline()
         assert (await read_response(reader))[0] == 200
 
 
