@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable
 from itertools import product
+from typing import Final
 
 import pytest
 
@@ -237,6 +238,10 @@ async def test_an_internal_error_ends_the_generation_and_reveals_nothing(caplog:
         assert "Traceback" in caplog.text
 
 
+SHORTER: Final = FeedbackRequest(text="shorter")
+"""Made outside of the test: pydantic, which builds a model at its first use, keeps what is local where that is."""
+
+
 @pytest.mark.parametrize("ending", ["complete", "interrupted", "broken off", "refused", "disconnected", "revised"])
 async def test_a_forgotten_generation_is_freed_without_the_garbage_collector(ending: str) -> None:
     gc.disable()
@@ -265,7 +270,7 @@ async def test_a_forgotten_generation_is_freed_without_the_garbage_collector(end
                 harness.hub.add_viewer(generation.id)
                 harness.hub.remove_viewer(generation.id)
             elif ending == "revised":
-                harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANONYMOUS)
+                harness.hub.feedback(generation.id, SHORTER, harness.clock.now(), ANONYMOUS)
                 await settle()
                 interrupt(harness, generation)
             await settle()
