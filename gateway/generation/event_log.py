@@ -177,6 +177,11 @@ class EventLog:
             self._gaps += ((self.last + 1, last),)
             self.last = last
 
+    @property
+    def last_event(self) -> int:
+        """Return the number of the last event. From the beginning of an epoch until its first event, `last` is more."""
+        return self.entries[-1].last if self.entries else 0
+
     def supersede(self, seq: int) -> None:
         """Drop the events after a number, and what is held: those of another owner are to be added in their place.
 

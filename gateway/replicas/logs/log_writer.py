@@ -243,7 +243,7 @@ class LogWriter:
 
     async def _write(self, logs: Sequence[WrittenLog], *, verify: bool) -> None:
         """Write in rounds, until what logs have at the beginning is stored: a long log takes several batches."""
-        until = {written: written.generation.log.last for written in logs if not written.is_removed}
+        until = {written: written.generation.log.last_event for written in logs if not written.is_removed}
         todo = [written for written, last in until.items() if verify or written.lacks(last)]
         while todo:
             if known := [written for written in todo if written.is_created]:

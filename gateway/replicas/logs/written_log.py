@@ -45,7 +45,7 @@ class WrittenLog:
     @property
     def is_dirty(self) -> bool:
         """Return True if something is not stored yet."""
-        return self.lacks(self.generation.log.last)
+        return self.lacks(self.generation.log.last_event)
 
     def lacks(self, last: int) -> bool:
         """Return True if something up to an event is not stored yet."""

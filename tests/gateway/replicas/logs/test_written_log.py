@@ -46,3 +46,16 @@ def test_a_note_after_the_end_makes_it_dirty() -> None:
     assert not log.is_dirty
     log.details += 1
     assert log.is_dirty
+
+
+def test_a_new_epoch_without_an_event_leaves_nothing_to_write() -> None:
+    generation = streaming()
+    send(generation, "a")
+    log = written(generation)
+    log.stored = generation.log.last
+    generation.log.begin_epoch(1)
+    assert not log.is_dirty
+    send(generation, "b")
+    assert log.is_dirty
+    [entry] = log.next_batch()
+    assert (entry.last, entry.text) == (generation.log.last, "b")
