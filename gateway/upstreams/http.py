@@ -9,7 +9,7 @@ from typing import Final
 
 import aiohttp
 import orjson
-from pydantic import SecretStr
+from pydantic import Secret, SecretStr
 from yarl import URL
 
 from gateway.log_fields import log_fields
@@ -20,6 +20,7 @@ from gateway.net.proxy import Proxy
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Failed, GatewayFault, UnsupportedOption
 from gateway.upstreams.base import DEFAULT_EVENT_BYTES, UpstreamRequest
+from gateway.upstreams.body_start import EVENT_STREAM
 from gateway.upstreams.connections import (
     ConnectionLimits,
     TrackingConnector,
@@ -81,8 +82,8 @@ class HttpUpstream:
         """Wire formats without the fields that the provider refused, by model."""
         self._api_key = api_key
         key_headers = wire_format.headers(None if api_key is None else api_key.get_secret_value())
-        self._headers = _Headers({"Content-Type": "application/json", **key_headers})
-        self._stream_headers = _Headers({**self._headers, "Accept": "text/event-stream"})
+        self._headers = Secret({"Content-Type": "application/json", **key_headers, "Accept": EVENT_STREAM})
+        """Those of a request that streams; one of them is the key."""
         self._key_variable = key_variable
         self._limits = limits or ConnectionLimits()
         self._max_event_bytes = max_event_bytes
@@ -164,7 +165,7 @@ class HttpUpstream:
             raise from_connection(error, Step.RESOLVE) from error
         try:
             data = None if request.body is None else orjson.dumps(request.body)
-            headers = {**self._headers, "Accept": "application/json", **request.headers}
+            headers = {**self._headers.get_secret_value(), "Accept": "application/json", **request.headers}
             response = await self._send(url, headers, data, connection)
             if not is_success(response):
                 raise await self._refused(response, None)
@@ -197,14 +198,14 @@ class HttpUpstream:
         Raises:
             UnsupportedOption: the client asks for what only the providers of its own API have.
         """
-        verbatim = request.verbatim
+        headers, verbatim = self._headers.get_secret_value(), request.verbatim
         if verbatim is None:
-            return self._stream_headers
+            return headers
         if verbatim.api == self._wire_format.api:
-            return {**self._stream_headers, **verbatim.headers}
+            return {**headers, **verbatim.headers}
         if verbatim.only:
             raise UnsupportedOption(verbatim.only, verbatim.only.partition(":")[0])
-        return self._stream_headers
+        return headers
 
     async def _refused_field(self, response: HttpResponse, fields: Collection[str]) -> str:
         """Return the field that a response refuses, of those that were sent, if it can be left out.
@@ -321,13 +322,6 @@ class HttpUpstream:
 def _encode(body: JsonObject) -> tuple[bytes, frozenset[str]]:
     """Return a body as JSON, and the names of its fields."""
     return orjson.dumps(body), frozenset(body)
-
-
-class _Headers(dict[str, str]):
-    """Headers of requests. One of them is the key, which no representation may show."""
-
-    def __repr__(self) -> str:
-        return f"_Headers of {[*self]}"
 
 
 class _LargeBody(io.BytesIO):
