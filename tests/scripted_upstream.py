@@ -1,7 +1,7 @@
 """An upstream that sends its answers step by step, as the test says."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.protocol.errors import Failed
@@ -18,6 +18,8 @@ class ScriptedCall:
     closed: bool = False
     is_done: bool = False
     """What it sends next is read together with its end."""
+    ends_in_future: bool = False
+    """The response is awaited as a future, as one over HTTP is; else as a coroutine."""
     _opening: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     _reads: asyncio.Queue[Sequence[UpstreamEvent] | Failed | None] = field(default_factory=asyncio.Queue)
 
@@ -114,7 +116,11 @@ class _ScriptedResponse:
         self._scripted = scripted
         self._stopped = False
 
-    async def stream(self, on_events: Callable[[Sequence[UpstreamEvent]], None]) -> None:
+    def stream(self, on_events: Callable[[Sequence[UpstreamEvent]], None]) -> Awaitable[None]:
+        streaming = self._stream(on_events)
+        return asyncio.ensure_future(streaming) if self._scripted.ends_in_future else streaming
+
+    async def _stream(self, on_events: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         while (events := await self._scripted._reads.get()) is not None and not self._stopped:
             if isinstance(events, Failed):
                 try:

@@ -131,7 +131,11 @@ class UpstreamCall:
                     # Most responses read here what came with their headers.
                     ended = response.stream(self._on_events)
                     self._listener.on_first_read(self)
-                    await ended
+                    try:
+                        await ended
+                    finally:
+                        # Its exception refers to this frame, which must not refer to it: a reference cycle.
+                        del ended
                 if not self.is_over:
                     self._finish(self.clock.now())
             finally:

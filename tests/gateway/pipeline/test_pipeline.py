@@ -242,8 +242,11 @@ SHORTER: Final = FeedbackRequest(text="shorter")
 """Made outside of the test: pydantic, which builds a model at its first use, keeps what is local where that is."""
 
 
+@pytest.mark.parametrize("ends_in_future", [False, True])
 @pytest.mark.parametrize("ending", ["complete", "interrupted", "broken off", "refused", "disconnected", "revised"])
-async def test_a_forgotten_generation_is_freed_without_the_garbage_collector(ending: str) -> None:
+async def test_a_forgotten_generation_is_freed_without_the_garbage_collector(
+    ending: str, *, ends_in_future: bool
+) -> None:
     gc.disable()
     try:
         async with one_target(
@@ -253,6 +256,7 @@ async def test_a_forgotten_generation_is_freed_without_the_garbage_collector(end
             log_id = id(generation.log)
             await settle()
             call = harness.upstream.last
+            call.ends_in_future = ends_in_future
             if ending == "refused":
                 call.refuse(Failed(Code.INVALID_REQUEST, "no", retryable=False))
             else:
