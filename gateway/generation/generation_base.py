@@ -92,7 +92,7 @@ class GenerationBase:
     _metadata: bytes = field(init=False)
     _timing: Timing = field(init=False)
     _settled: Bill | None = field(init=False, default=None)
-    """The bill that its end states; None again if the events of another owner replace that end (`rewind`)."""
+    """The bill that its end states; None again if another owner's events or details replace what it was made of."""
     counter: ContentCounter = field(init=False)
     _feedback: FeedbackNotes = field(init=False, default_factory=FeedbackNotes)
     _stop: StopRequest | None = field(init=False, default=None)

@@ -78,6 +78,8 @@ class SharedGeneration(GenerationBase):
             self._feedback.add(note)
         current = self.current_attempt
         self.attempts = [attempt.shifted(shift) for attempt in details.attempts]
+        # It may have been ended here as lost, and be stored again since: that bill was one of fewer attempts.
+        self._settled = None
         if current is not None:
             self._select_attempt(current.number)
         stop = details.stop

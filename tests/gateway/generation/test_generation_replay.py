@@ -108,6 +108,18 @@ def test_the_bill_of_an_end_that_was_not_stored_is_forgotten_with_it() -> None:
     assert generation.bill() == mirror.bill()
 
 
+def test_the_bill_of_an_end_as_lost_is_replaced_by_the_details_that_are_stored_after_all() -> None:
+    generation = streaming()
+    mirror = mirror_of(generation)
+    mirror.take_over(1, NO_LEASE)
+    mirror.on_failed(Failed(Code.GENERATION_LOST, "lost", retryable=True), 105.0)
+    generation.on_retry(Failed(Code.TRUNCATED, "cut"), 0, "b")
+    generation.begin_attempt()
+    mirror.update(decode_details(encode_details(generation.details(106.0, 106.0))), 106.0, 106.0)
+    assert len(mirror.bill().usages) == len(mirror.attempts) == 2
+    assert mirror.output_tokens() > 0
+
+
 def test_it_is_continued_with_the_conversation_that_feedback_has_led_to() -> None:
     generation = streaming()
     stored = decode_prompt(encode_prompt(generation.stored_prompt()))
