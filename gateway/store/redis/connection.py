@@ -63,7 +63,10 @@ class RedisConnection(asyncio.Protocol):
         self.is_closed = False
         """It can't be used any more: the server has closed it, or has sent what was not asked for, a farewell."""
         self.silence_limit = inf
-        """Time after which it counts as dead, in seconds, while replies are awaited and nothing at all is read."""
+        """Time after which it counts as dead, in seconds, while replies are awaited and nothing at all is read.
+
+        And after which an exchange that is late holds up what was sent behind it no longer.
+        """
         writer = opened._writer  # noqa: SLF001 - no public name leads to the transport
         if writer is None:
             raise _lost(None)
@@ -86,8 +89,8 @@ class RedisConnection(asyncio.Protocol):
         """Send commands; return what gets a reply or an error for each.
 
         It fails with a RedisError if the connection is lost, and with TimeoutError after `seconds`, alone: its late
-        replies are dropped, as those to a caller that was cancelled. If the connection is silent for its limit, all
-        that is awaited fails with TimeoutError, and the connection is closed.
+        replies are dropped, as those to a caller that was cancelled. If the connection is silent for its limit, or they
+        take as much longer, all that is awaited fails with TimeoutError, and the connection is closed.
 
         Raises:
             RedisError: the connection is closed.
@@ -187,8 +190,11 @@ class RedisConnection(asyncio.Protocol):
 
     @property
     def _dead_at(self) -> float:
-        """Return when the connection counts as dead, unless something is read until then."""
-        return max(self._read_at, self._pending[0].sent) + self.silence_limit if self._pending else inf
+        """Return when the connection counts as dead: it is silent, or blocked by what is late by as much again."""
+        if not self._pending:
+            return inf
+        oldest = self._pending[0]
+        return min(max(self._read_at, oldest.sent), oldest.deadline) + self.silence_limit
 
     def _start_timer(self, delay: float) -> None:
         if delay != inf:

@@ -151,6 +151,25 @@ async def test_a_connection_is_dead_that_reads_nothing_after_a_late_exchange() -
     assert case.connection.is_closed
 
 
+async def test_a_late_exchange_does_not_hold_up_others_for_as_long_as_its_reply_takes() -> None:
+    case = Case()
+    late = case.send()
+    case.connection.data_received(b"$100\r\n")
+    await case.advance(0.9)
+    case.connection.data_received(b"x")
+    await case.advance(0.2)
+    assert isinstance(late.exception(), TimeoutError)
+    case.connection.data_received(b"x")
+    behind = case.send()
+    await case.advance(0.8)
+    case.connection.data_received(b"x")
+    assert case.written.closed == 0
+    await case.advance(0.2)
+    assert isinstance(behind.exception(), TimeoutError)
+    assert case.written.closed > 0
+    assert case.clock.pending == 0
+
+
 async def test_a_reply_without_limit_may_take_as_long_as_it_comes() -> None:
     case = Case()
     large = case.send(seconds=inf)
