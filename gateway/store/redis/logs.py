@@ -32,7 +32,8 @@ OWNED_MS: Final = 24 * 3600 * 1000
 long."""
 
 EXPIRE_SECONDS: Final = 60.0
-"""How long that expiry is not set again: at each start, it would be a fifth of the commands of a short generation."""
+"""How long that expiry is not set again while something is owned: at each start, it would be a fifth of the commands of
+a short generation."""
 
 _CREATE: Final = load_script("create")
 _APPEND: Final = load_script("append")
@@ -104,6 +105,8 @@ class RedisLogs:
             for append in appends
             if append.entries and append.entries[-1].kind in TERMINAL
         ]
+        if then and len(then) >= len(self._written):
+            self._on_nothing_owned()
         if wakes:
             then += self._messages.calls(list(wakes.items()))
         replies = await self._client.run_all(calls, then)
@@ -156,6 +159,8 @@ class RedisLogs:
     async def delete(self, generation_id: str) -> None:
         """Delete a generation; an unknown one is ignored."""
         self._written.pop(generation_id, None)
+        if not self._written:
+            self._on_nothing_owned()
         owner = await self._client.call(ScriptCall(_DELETE, self._keys.all_of_generation(generation_id)))
         if owner is not None:
             await self._client.call(self._disown(as_text(owner), generation_id))
@@ -208,6 +213,10 @@ class RedisLogs:
             self._expires_set.clear()
         self._expires_set[owner] = now
         return add, Command(key, ("PEXPIRE", key, OWNED_MS))
+
+    def _on_nothing_owned(self) -> None:
+        """Set the expiry again with the next start: Redis deletes an empty set, and its expiry with it."""
+        self._expires_set.clear()
 
     def _disown(self, owner: str, generation_id: str) -> Call:
         key = self._owned_key(owner)
