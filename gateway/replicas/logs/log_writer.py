@@ -7,7 +7,7 @@ the store is slow, the next batch is larger; when it fails, nothing is collected
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from gateway.clock import Clock
 from gateway.generation.details import encode_details, encode_prompt
@@ -16,7 +16,7 @@ from gateway.generation.generation import Generation
 from gateway.pipeline.handover import Terms
 from gateway.replicas.logs.facts import encode_facts
 from gateway.replicas.logs.write_schedule import WriteSchedule
-from gateway.replicas.logs.written_log import KEEP_SECONDS, WrittenLog
+from gateway.replicas.logs.written_log import KEEP_SECONDS, WrittenLog, size_of
 from gateway.replicas.messaging.messages import Wake, encode_message
 from gateway.store.errors import StoreError
 from gateway.store.logs import Append, Appended, Head, LogStore, Position, Take
@@ -24,6 +24,10 @@ from gateway.telemetry.metrics.store_times import StoreTimes
 
 BATCH_LOGS: Final = 100
 """Maximum number of logs in one call of the store."""
+
+EXCHANGE_BYTES: Final = 512 * 1024
+"""About the maximum size of the events in such a call. After an outage, all of many logs at once would be late on a
+slow link each time they are sent, and the lease behind them, too."""
 
 BATCH_CREATES: Final = 16
 """Maximum number of calls at once that store whole logs."""
@@ -35,6 +39,9 @@ HEAD_ALONE: Final = Position(1 << 62, 1 << 30)
 """A position that no event follows: only the head is read, with its details."""
 
 T = TypeVar("T")
+
+_Batch: TypeAlias = tuple[WrittenLog, Append, int]
+"""What is appended to a log, and the number of its details then."""
 
 
 def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -261,18 +268,30 @@ class LogWriter:
                     raise error
 
     async def _append(self, logs: Sequence[WrittenLog]) -> None:
-        appends = [self._batch(written) for written in logs]
-        details = [written.details for written in logs]
+        """Append a batch to each log, in as few calls of the store as their sizes allow."""
+        part, size = list[_Batch](), 0
+        for written in logs:
+            append = self._batch(written)
+            added = sum(map(size_of, append.entries))
+            if part and size + added > EXCHANGE_BYTES:
+                await self._send(part)
+                part, size = [], 0
+                append = self._batch(written)
+            part.append((written, append, written.details))
+            size += added
+        await self._send(part)
+
+    async def _send(self, batches: Sequence[_Batch]) -> None:
         wakes: dict[str, dict[str, int]] = {}
-        for written, append in zip(logs, appends, strict=True):
+        for written, append, _ in batches:
             for watcher in written.watchers:
                 wakes.setdefault(watcher, {})[append.generation_id] = _last(append.entries, written.stored)
         messages = {watcher: encode_message(Wake(last)) for watcher, last in wakes.items()} if wakes else {}
         began = self._clock.now()
-        results = await self._store.append(appends, messages)
+        results = await self._store.append([append for _, append, _ in batches], messages)
         now = self._clock.now()
         self._times.writes.record(now - began)
-        for written, append, number, result in zip(logs, appends, details, results, strict=True):
+        for (written, append, number), result in zip(batches, results, strict=True):
             match result:
                 case Appended.STORED:
                     if append.entries:

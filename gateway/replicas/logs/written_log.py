@@ -71,9 +71,12 @@ class WrittenLog:
         size = 0
         for entry in merge(entries, with_ends=True):
             batch.append(entry)
-            size += len(entry.data)
-            if entry.verbatim is not None:
-                size += len(entry.verbatim)
+            size += size_of(entry)
             if size > BATCH_BYTES:
                 break
         return batch
+
+
+def size_of(entry: Entry) -> int:
+    """Return the size of an entry as it is stored, about."""
+    return len(entry.data) if entry.verbatim is None else len(entry.data) + len(entry.verbatim)

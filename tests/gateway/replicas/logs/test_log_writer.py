@@ -10,7 +10,7 @@ import pytest
 from gateway.generation.details import decode_prompt
 from gateway.generation.event_log import EventLog
 from gateway.generation.generation import Generation
-from gateway.replicas.logs.log_writer import BATCH_LOGS, LogWriter
+from gateway.replicas.logs.log_writer import BATCH_LOGS, EXCHANGE_BYTES, LogWriter
 from gateway.replicas.logs.written_log import KEEP_SECONDS, WrittenLog
 from gateway.replicas.messaging.messages import Wake, decode_message
 from gateway.store.errors import StoreError
@@ -84,6 +84,22 @@ async def test_hundreds_of_logs_are_written_in_a_few_calls() -> None:
         await harness.advance(0.2)
         assert harness.store.faults.calls == ["logs.append"] * -(-450 // BATCH_LOGS)
         assert {await harness.text(generation.id) for generation in generations} == {"ab"}
+
+
+async def test_many_long_logs_are_written_in_calls_of_a_limited_size() -> None:
+    async with writing() as harness:
+        generations = [streaming(f"g_{number}") for number in range(20)]
+        for generation in generations:
+            await harness.writer.create(harness.writer.add(generation, TERMS))
+        harness.writer.pause()
+        for generation in generations:
+            send(generation, *["x" * 10_000] * 40)
+        harness.store.faults.calls.clear()
+        harness.writer.resume()
+        await settle()
+        assert harness.store.faults.calls.count("logs.append") >= len(generations) * 400_000 / EXCHANGE_BYTES
+        for generation in generations:
+            assert await harness.text(generation.id) == "x" * 400_000
 
 
 async def test_a_slow_store_gets_larger_batches_and_nothing_waits_beside_the_log() -> None:
