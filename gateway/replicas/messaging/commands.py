@@ -145,20 +145,19 @@ class Commands:
         log = mirror.generation.log
         while after > log.last and not log.ended:
             result = None
-            try:
-                if mirror.owner == self._replica:
-                    # It is being taken over by this gateway.
-                    await self._read_again(mirror)
-                else:
+            with suppress(Refused):
+                # If it is ours, it is being taken over by this gateway.
+                if mirror.owner != self._replica:
                     result = await self._ask(mirror, "store", {}, deadline)
                     await self._reader.fetch(mirror.generation.id)
-            except Refused:
-                await self._read_again(mirror)
             reached = None if result is None else result.get("last")
             if isinstance(reached, int) and reached < after:
                 return
-            if self._clock.now() >= deadline and after > log.last and not log.ended:
-                raise _no_answer()
+            if after > log.last and not log.ended:
+                if self._clock.now() >= deadline:
+                    raise _no_answer()
+                # Its owner changes, or is a new one that has nothing to show yet.
+                await self._read_again(mirror)
 
     async def _send(self, generation_id: str, action: str, arguments: Result) -> Result | None:
         """Send a command to the owner of a generation. None: it is to be carried out here.

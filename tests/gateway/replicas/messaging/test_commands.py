@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from gateway.generation.event_log import EPOCH_EVENTS
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import Complete, Interrupted
+from gateway.replicas.policy import ReplicaPolicy
 from gateway.store.logs import Position
 from tests.event_loop import settle
 from tests.gateway.replicas.deployment import deployment
@@ -155,3 +157,27 @@ async def test_an_interrupt_of_what_has_ended_asks_no_other_gateway() -> None:
         with pytest.raises(Refused) as refused:
             await second.generations.interrupt(generation.id, InterruptRequest(), 0.0, ANONYMOUS)
         assert refused.value.code is Code.ALREADY_OVER
+
+
+async def test_a_new_owner_that_has_nothing_to_show_yet_is_asked_at_intervals() -> None:
+    async with deployment(3, policy=ReplicaPolicy(on_owner_lost="continue")) as shared:
+        first, *others = shared.gateways
+        for gateway in others:
+            gateway.upstream._auto_accept = False
+        generation = await first.start()
+        first.faults.fail()
+        first.send("shown, and not stored")
+        await shared.advance(7)
+        [owner] = [gateway for gateway in others if gateway.hub.is_running(generation.id)]
+        [other] = [gateway for gateway in others if gateway is not owner]
+        finding = asyncio.create_task(other.find(generation, 3))
+        other.faults.calls.clear()
+        await shared.advance(1, 0.05)
+        assert not finding.done()
+        assert other.faults.calls.count("messages.send") < 30
+        owner.upstream.last.accept()
+        await shared.advance(0.2)
+        assert (await finding).log.last > EPOCH_EVENTS
+        owner.upstream.last.finish()
+        first.faults.heal()
+        await shared.advance(2)
