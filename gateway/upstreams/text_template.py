@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final, cast
 
 import orjson
@@ -15,6 +14,9 @@ MAX_BATCH_CHARS = 8192
 
 MAX_PAYLOAD_BYTES = 8192
 """Maximum size of an event that is read by template. Longer text must be cut (`long_text.py`)."""
+
+MAX_TOGETHER = 32
+"""Maximum number of texts that are decoded together: if one of them is no text, so many were looked at in vain."""
 
 MAX_UNUSED = 8
 """Number of texts in a row that matched no template, after which few more are learned from: no two look alike."""
@@ -98,7 +100,7 @@ class TextTemplate:
     tokens in one way only. The probe has another number and another padding than the event.
     """
 
-    __slots__ = ("_number", "_pieces", "_unused", "has_learned", "kind")
+    __slots__ = ("_number", "_pieces", "_together", "_unused", "has_learned", "kind")
 
     def __init__(self) -> None:
         self.kind: type[Text] = Chunk
@@ -107,6 +109,8 @@ class TextTemplate:
         self._pieces = _NOTHING
         self._number = b""
         """The number of the last event that matched; b"" if events have none."""
+        self._together = MAX_TOGETHER
+        """Number of texts that are decoded together next: one after an event without a text, then more again."""
         self._unused = 0
 
     def match_read(self, data: bytes) -> str:
@@ -137,25 +141,29 @@ class TextTemplate:
 
     def match_payloads(self, payloads: Sequence[bytes], start: int) -> list[str]:
         """Return the texts of the payloads from `start` on, up to the first mismatch or to `MAX_BATCH_CHARS`."""
-        pieces = self._pieces
+        pieces, texts, length, at = self._pieces, list[str](), 0, start
         if pieces.padding is None and pieces.number_in is None:
-            texts = self._match_alike(payloads, start)
-            if texts is not None:
-                return texts
-        texts, length = [], 0
-        for payload in islice(payloads, start, None):
+            while (alike := self._match_alike(payloads[at : at + self._together])) is not None:
+                texts += alike
+                at += len(alike)
+                length += sum(map(len, alike))
+                if len(alike) < self._together or length > MAX_BATCH_CHARS:
+                    return texts
+                self._together = min(2 * self._together, MAX_TOGETHER)
+            self._together = 1
+        while at < len(payloads) and length <= MAX_BATCH_CHARS:
+            payload = payloads[at]
             size = len(payload)
             text = self._match(payload, 0, size) if size <= MAX_PAYLOAD_BYTES else ""
             if not text:
                 break
             texts.append(text)
             length += len(text)
-            if length > MAX_BATCH_CHARS:
-                break
+            at += 1
         return texts
 
-    def _match_alike(self, payloads: Sequence[bytes], start: int) -> list[str] | None:
-        r"""Return the same as `match_payloads` for payloads that differ in their texts alone; None if it must look.
+    def _match_alike(self, payloads: Sequence[bytes]) -> list[str] | None:
+        r"""Return the texts of payloads that differ in these alone, up to the first that differs; None if it must look.
 
         Their strings are decoded together. A line feed between two of them is white space, and can't stand inside a
         JSON string: so none reaches into the next one. If as many strings come out as were put in, and nothing else,
@@ -164,7 +172,7 @@ class TextTemplate:
         prefix, suffix = self._pieces.head.begin, self._pieces.tail.begin
         head, tail = len(prefix), len(suffix)
         strings = list[bytes]()
-        for payload in islice(payloads, start, None):
+        for payload in payloads:
             if payload[:head] != prefix or payload[-tail:] != suffix:
                 break
             strings.append(payload[head:-tail])

@@ -1,7 +1,8 @@
 """Text read by template, compared with full decoding of each event, the reference implementation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle
+from typing import Any
 
 import orjson
 import pytest
@@ -14,7 +15,7 @@ from gateway.upstreams.formats.anthropic import MessagesReader
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.formats.openai_chat import ChunkReader
 from gateway.upstreams.formats.openai_responses import ResponsesReader
-from gateway.upstreams.text_template import MAX_BATCH_CHARS, MAX_UNUSED, RETRY_EVERY, TextTemplate
+from gateway.upstreams.text_template import MAX_BATCH_CHARS, MAX_TOGETHER, MAX_UNUSED, RETRY_EVERY, TextTemplate
 from tests.gateway.upstreams.replay import decode_each, replay, split_at, split_batches, split_points
 
 PROVIDERS = [
@@ -268,6 +269,41 @@ def test_a_batch_has_a_limit() -> None:
     long = PROVIDERS[0] % orjson.dumps("x" * 5000)
     assert len(template.match_payloads([long] * 5, 0)) == 2
     assert len(template.match_payloads([long] * 5, 4)) == 1
+
+
+def test_a_batch_may_have_more_texts_than_are_decoded_together() -> None:
+    template = learned(PROVIDERS[0] % b'"a"')
+    payloads = [PROVIDERS[0] % b'"%d"' % number for number in range(2 * MAX_TOGETHER + 3)]
+    for count in (MAX_TOGETHER - 1, MAX_TOGETHER, MAX_TOGETHER + 1, 2 * MAX_TOGETHER, len(payloads)):
+        assert template.match_payloads(payloads[:count], 0) == [str(number) for number in range(count)]
+    payloads[MAX_TOGETHER + 1] = PROVIDERS[0] % b"null"
+    assert len(template.match_payloads(payloads, 0)) == MAX_TOGETHER + 1
+
+
+class CountingList(list[bytes]):
+    """Counts the payloads that are looked at."""
+
+    looked_at = 0
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - one of them, or several
+        """Return payloads."""
+        found = super().__getitem__(index)
+        self.looked_at += len(found) if isinstance(index, slice) else 1
+        return found
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Iterate over all."""
+        return (self[index] for index in range(len(self)))
+
+
+@pytest.mark.parametrize("value", [b'""', b"null", b"7"])
+def test_a_read_with_many_events_without_text_is_not_searched_for_each_of_them(value: bytes) -> None:
+    template, count = learned(PROVIDERS[0] % b'"a"'), 500
+    payloads = CountingList([PROVIDERS[0] % value, PROVIDERS[0] % b'"b"'] * count)
+    for at in range(0, 2 * count, 2):
+        assert template.match_payloads(payloads, at) == []
+        assert template.match_payloads(payloads, at + 1) == ["b"]
+    assert payloads.looked_at < 10 * count
 
 
 def with_id(number: int) -> bytes:
