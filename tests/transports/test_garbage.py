@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateway.protocol.errors import Refused
 from gateway.server.http_protocol import HttpProtocol
 from gateway.server.websocket_protocol import WebSocketProtocol
 from tests.served.gateway import Served
@@ -37,12 +38,12 @@ def find(served: Served) -> list[str]:
     gc.set_debug(gc.DEBUG_SAVEALL)
     gc.collect()
     gc.set_debug(0)
-    port = int(served.url.rpartition(":")[2])
     found = [
         type(one).__qualname__
         for one in gc.garbage
         if (isinstance(one, Viewer) and one._hub is served.hub)
-        or (isinstance(one, HttpProtocol | WebSocketProtocol) and (one.server or ("", 0))[1] == port)
+        or (isinstance(one, HttpProtocol | WebSocketProtocol) and one.connections is served.protocols)
+        or isinstance(one, Refused)
     ]
     gc.garbage.clear()
     return found
@@ -68,6 +69,16 @@ async def test_a_stream_leaves_no_reference_cycles(served: Served, viewer: Viewi
         await until(lambda: served.only.state.is_terminal)
     await served.http.close()
     await until(lambda: served.hub.running == 0)
+    assert find(served) == []
+
+
+@pytest.mark.usefixtures("by_hand")
+@pytest.mark.parametrize("path", ["/nowhere", "/v1/responses/resp_unknown", "/api/generations/g_unknown"])
+async def test_a_refused_request_leaves_no_reference_cycles(served: Served, path: str) -> None:
+    async with served.http.get(path) as response:
+        assert response.status == 404
+    await served.http.close()
+    await until(lambda: not served.protocols)
     assert find(served) == []
 
 

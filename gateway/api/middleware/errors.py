@@ -29,6 +29,8 @@ class ErrorMiddleware:
                 raise
             response = await self._handler(error)(Request(scope, receive, send), error)
             await response(scope, receive, send)
+            # The frames that it passed may hold it: a reference cycle, which would keep the request, too.
+            error.__traceback__ = None
 
     def _handler(self, error: Exception) -> ErrorHandler:
         return next(self._handlers[kind] for kind in type(error).__mro__ if kind in self._handlers)

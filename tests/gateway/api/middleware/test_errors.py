@@ -53,6 +53,13 @@ async def test_the_handler_of_the_nearest_class_answers(error: Exception, status
     assert (head["status"], rest["body"]) == (status, body)
 
 
+async def test_an_exception_that_was_answered_keeps_no_frames() -> None:
+    # One that a function has in a variable when it raises it would be a reference cycle.
+    error = LookupError()
+    await _sent(error)
+    assert error.__traceback__ is None
+
+
 async def test_an_exception_without_a_handler_passes() -> None:
     with pytest.raises(ZeroDivisionError):
         await _sent(ZeroDivisionError())
