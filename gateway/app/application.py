@@ -35,7 +35,6 @@ class Application(Starlette):
         self.router = PathRouter(routes, lifespan)
         self._departures = departures
         self._error_handlers = error_handlers
-        self._stack = self.build_middleware_stack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
@@ -62,8 +61,11 @@ class Application(Starlette):
     async def _respond(self, scope: Scope, receive: Receive, send: ValidatedSend) -> None:
         """Do all but what a transport defers; answer a fault of ours, which the server then logs."""
         scope["app"] = self
+        if self.middleware_stack is None:
+            # With the first request: until then, `add_middleware` may add to it.
+            self.middleware_stack = self.build_middleware_stack()
         try:
-            await self._stack(scope, receive, send)
+            await self.middleware_stack(scope, receive, send)
         except Exception:
             if scope["type"] == "http" and not send.has_begun:
                 await fault_response(Request(scope))(scope, receive, send)

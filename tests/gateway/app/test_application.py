@@ -1,7 +1,10 @@
 """The application: responses to requests that no route handles."""
 
 import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.app.factory import create_app
+from gateway.config import Settings
 from tests.served.errors import error_of
 from tests.served.gateway import Served
 
@@ -26,3 +29,33 @@ async def test_unknown_paths_and_methods_are_refused(
     async with served.http.request(method, path) as response:
         assert response.status == status
         assert message in str((await error_of(response))["message"])
+
+
+class _Counter:
+    """Middleware that counts requests."""
+
+    count = 0
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        _Counter.count += 1
+        await self._app(scope, receive, send)
+
+
+async def test_middleware_may_be_added_until_the_first_request() -> None:
+    app, sent = create_app(Settings()), list[Message]()
+    app.add_middleware(_Counter)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {"type": "http", "method": "GET", "path": "/health", "headers": [], "query_string": b""}
+    await app(scope, receive, send)
+    assert (sent[0]["status"], _Counter.count) == (200, 1)
+    with pytest.raises(RuntimeError):
+        app.add_middleware(_Counter)
