@@ -294,7 +294,7 @@ class Viewer:
             while self.writable and self.pending:
                 self._write(next(iter(self.pending)))
             if not self.pending:
-                # Of the table, too, which a dictionary keeps: 160 bytes for as long as the client views.
+                # Of its table, too, which an emptied dictionary keeps: 160 bytes for as long as the client views.
                 self.pending.clear()
         except Exception as error:  # noqa: BLE001 - not swallowed: the connection failed, and its owner gets the error
             self.fail(error)
@@ -309,9 +309,6 @@ class Viewer:
         frames = self._frames(cursor, log)
         if cursor.seq == log.last:
             del self.pending[cursor]
-            if not self.pending:
-                # A dictionary that was emptied keeps its table, for as long as the stream is idle.
-                self.pending = {}
         ended = log.ended and cursor.seq == log.last
         if ended:
             self.detach(log.generation_id)
