@@ -117,6 +117,9 @@ class TrackedProtocol(ResponseHandler):
             if body := body_of(data):
                 self._joiner = ChunkJoiner()
         super().data_received(data if self._joiner is None else self._joiner.join(data, body))
+        if self._exception is not None and self.transport is not None:
+            # aiohttp has closed the connection after what is not HTTP: with TLS, that waits 30 s for a silent provider.
+            self.transport.abort()
         if self.listener is not None:
             self.listener(data)
 

@@ -20,7 +20,7 @@ from gateway.upstreams.text_template import ChunkLayout
 from tests.certificates import Authority
 from tests.event_loop import settle
 from tests.gateway.pipeline.token_paths import SocketUpstream
-from tests.gateway.upstreams.raw_server import raw_upstream, read_events
+from tests.gateway.upstreams.raw_server import REQUEST, RESPONSE_HEAD, opened, raw_upstream
 
 
 async def test_a_reused_connection_keeps_the_listener_of_the_newer_request() -> None:
@@ -105,10 +105,14 @@ async def test_a_parser_that_was_dropped_is_replaced_to_read_the_end(ends: bool)
     assert protocol.on_body is None
 
 
-async def test_a_tls_provider_that_sends_no_http_is_not_waited_for(tmp_path: Path) -> None:
-    authority, served = Authority(tmp_path), list[asyncio.WriteTransport]()
+@pytest.mark.parametrize("head", [b"", RESPONSE_HEAD])
+async def test_a_tls_provider_that_sends_no_http_is_not_waited_for(tmp_path: Path, head: bytes) -> None:
+    authority, served, has_head = Authority(tmp_path), list[asyncio.WriteTransport](), asyncio.Event()
 
     async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        if head:
+            writer.write(head)
+            await has_head.wait()
         writer.write(b"220 mail.example ESMTP\r\n")
         served.append(writer.transport)
         # It reads nothing more, so that it does not end TLS when it is asked to.
@@ -121,7 +125,9 @@ async def test_a_tls_provider_that_sends_no_http_is_not_waited_for(tmp_path: Pat
         connector._ssl = ssl.create_default_context(cafile=authority.ca_file)
         async with asyncio.timeout(10):
             with pytest.raises(Failed) as failed:
-                await read_events(upstream)
+                async with opened(upstream, REQUEST) as response:
+                    has_head.set()
+                    await response.stream(lambda _events: None)
         served.pop().abort()
         await settle()
     assert "not HTTP" in failed.value.message
