@@ -99,8 +99,11 @@ class LogStore(Protocol):
         """
         ...
 
-    async def read(self, positions: Mapping[str, Position]) -> Mapping[str, LogPart]:
-        """Return what follows a position of each generation; unknown generations are left out."""
+    async def read(self, positions: Mapping[str, Position], *, is_large: bool = False) -> Mapping[str, LogPart]:
+        """Return what follows a position of each generation; unknown generations are left out.
+
+        `is_large`: it may be much, and must not delay other calls.
+        """
         ...
 
     async def prompt(self, generation_id: str) -> bytes:

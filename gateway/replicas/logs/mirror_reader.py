@@ -49,6 +49,8 @@ class MirrorReader:
         self._woken_at = 0.0
         """Since when the first of them waits, in seconds of the clock."""
         self._has_woken = asyncio.Event()
+        self._is_behind = False
+        """The last read has failed: what follows may be much."""
         self._unreadable = KeyedLogThrottle()
 
     def wake(self, last: Mapping[str, int]) -> None:
@@ -82,7 +84,13 @@ class MirrorReader:
         mirrors = [mirror for name in generation_ids if (mirror := self._mirrors.get(name)) is not None]
         if not mirrors:
             return set()
-        parts = await self._store.read({m.generation.id: _position(m) for m in mirrors})
+        positions = {mirror.generation.id: _position(mirror) for mirror in mirrors}
+        try:
+            parts = await self._store.read(positions, is_large=self._is_behind)
+        except StoreError:
+            self._is_behind = True
+            raise
+        self._is_behind = False
         for generation_id, part in parts.items():
             if (mirror := self._mirrors.get(generation_id)) is not None:
                 try:

@@ -45,7 +45,7 @@ class MemoryLogs:
         await self._messages.send(list((wakes or {}).items()))
         return results
 
-    async def read(self, positions: Mapping[str, Position]) -> Mapping[str, LogPart]:
+    async def read(self, positions: Mapping[str, Position], *, is_large: bool = False) -> Mapping[str, LogPart]:
         """Return what follows a position of each generation; unknown generations are left out."""
         found = {name: stored for name in positions if (stored := self._find(name)) is not None}
         return {name: _part(stored, positions[name]) for name, stored in found.items()}

@@ -115,11 +115,11 @@ class RedisLogs:
             self._on_appended(append, call.keys, result, now)
         return results
 
-    async def read(self, positions: Mapping[str, Position]) -> Mapping[str, LogPart]:
+    async def read(self, positions: Mapping[str, Position], *, is_large: bool = False) -> Mapping[str, LogPart]:
         """Return what follows a position of each generation; unknown generations are left out."""
         calls = [ScriptCall(_READ, self._keys.generation(name), position) for name, position in positions.items()]
-        is_tail = all(position.last for position in positions.values())
-        replies = checked(await (self._client if is_tail else self._bulk_client).run(calls))
+        is_large = is_large or not all(position.last for position in positions.values())
+        replies = checked(await (self._bulk_client if is_large else self._client).run(calls))
         found = zip(positions.items(), replies, strict=True)
         parts = {name: _part(name, place.last, as_list(reply)) for (name, place), reply in found if reply is not None}
         return {name: part for name, part in parts.items() if part is not None}

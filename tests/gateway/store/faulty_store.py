@@ -32,10 +32,11 @@ class When(Enum):
 class Faults:
     """What happens to operations. An operation is named by its role and method, `logs.append`, or its role, `logs`.
 
-    `calls` lists the operations that were asked for, also those that failed.
+    `calls` lists the operations that were asked for, also those that failed; `large_reads` counts reads of that kind.
     """
 
     calls: list[str] = field(default_factory=list)
+    large_reads: int = 0
     _failing: dict[str, tuple[StoreFault, When]] = field(default_factory=dict)
     _next: dict[str, tuple[StoreFault, When]] = field(default_factory=dict)
     _held: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -169,8 +170,10 @@ class FaultyLogs:
     async def append(self, appends: Sequence[Append], wakes: Mapping[str, bytes] | None = None) -> Sequence[Appended]:
         return await self._store.faults.run("logs.append", lambda: self._store.inner.logs.append(appends, wakes))
 
-    async def read(self, positions: Mapping[str, Position]) -> Mapping[str, LogPart]:
-        return await self._store.faults.run("logs.read", lambda: self._store.inner.logs.read(positions))
+    async def read(self, positions: Mapping[str, Position], *, is_large: bool = False) -> Mapping[str, LogPart]:
+        self._store.faults.large_reads += is_large
+        inner = self._store.inner.logs
+        return await self._store.faults.run("logs.read", lambda: inner.read(positions, is_large=is_large))
 
     async def prompt(self, generation_id: str) -> bytes:
         return await self._store.faults.run("logs.prompt", lambda: self._store.inner.logs.prompt(generation_id))

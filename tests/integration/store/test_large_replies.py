@@ -61,14 +61,15 @@ async def seconds_of_appends(store: RedisStore, until: "asyncio.Task[object]") -
     return taken
 
 
-async def test_a_long_log_is_read_over_a_slow_link_while_others_append(redis_url: str) -> None:
-    async with slow_store(redis_url, "large-read") as (store, _):
+@pytest.mark.parametrize("after", [0, 1])
+async def test_a_long_log_is_read_over_a_slow_link_while_others_append(redis_url: str, after: int) -> None:
+    async with slow_store(redis_url, f"large-read-{after}") as (store, _):
         began = time.monotonic()
-        reading = asyncio.create_task(store.logs.read({"long": Position()}))
+        reading = asyncio.create_task(store.logs.read({"long": Position(after)}, is_large=after > 0))
         taken = await seconds_of_appends(store, reading)
         part = (await reading)["long"]
         assert time.monotonic() - began > 2 * LIMIT
-        assert len(texts(part.entries)) == BATCH * BATCHES + 2
+        assert len(texts(part.entries)) == BATCH * BATCHES + (0 if after else len("1,"))
         assert len(taken) > 10
         assert max(taken) < LIMIT
 

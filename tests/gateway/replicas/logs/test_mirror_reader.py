@@ -11,6 +11,7 @@ from gateway.replicas.logs.mirror_reader import UNUSED_SECONDS
 from gateway.store.memory import MemoryStore
 from tests.event_loop import settle
 from tests.gateway.replicas.deployment import deployment, events
+from tests.gateway.store.faulty_store import When
 from tests.start_requests import ANONYMOUS
 
 
@@ -99,6 +100,23 @@ async def test_a_wake_that_is_lost_is_made_up_for() -> None:
         await shared.store.messages.forget(second.replica.name)
         await shared.advance(1.2)
         assert mirrored.log.text() == "ab"
+        second.hub.remove_viewer(generation.id)
+
+
+async def test_what_follows_a_read_that_failed_may_be_large() -> None:
+    async with deployment() as shared:
+        first, second = shared.gateways
+        generation = await first.streaming("a")
+        mirrored = await second.find(generation)
+        second.hub.add_viewer(generation.id)
+        await settle()
+        second.faults.fail_once("logs.read", when=When.BEFORE)
+        for text in ("b", "c", "d"):
+            first.send(text)
+            await settle()
+            await shared.advance(0.05)
+        assert mirrored.log.text() == "abcd"
+        assert second.faults.large_reads == 1
         second.hub.remove_viewer(generation.id)
 
 
