@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 
+from starlette.exceptions import WebSocketException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from gateway.api.error_handlers import ErrorHandler
 
 
 class ErrorMiddleware:
-    """ASGI middleware that answers each exception of an HTTP route that has a handler; all others pass.
+    """ASGI middleware that answers each exception of an HTTP route that has a handler; nearly all others pass.
+
+    A WebSocket whose endpoint raises a `WebSocketException` is closed as that says. Ours raise none; those of the
+    transports of other packages may.
 
     Starlette's own wraps `send` for each request, to know whether a response has begun. A server knows that: it accepts
     no second beginning, and raises an exception.
@@ -31,6 +36,10 @@ class ErrorMiddleware:
             await response(scope, receive, send)
             # The frames that it passed may hold it: a reference cycle, which would keep the request, too.
             error.__traceback__ = None
+        except WebSocketException as error:
+            if scope["type"] != "websocket":
+                raise
+            await WebSocketClose(error.code, error.reason)(scope, receive, send)
 
     def _handler(self, error: Exception) -> ErrorHandler:
         return next(self._handlers[kind] for kind in type(error).__mro__ if kind in self._handlers)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
+from starlette.exceptions import WebSocketException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
@@ -68,3 +69,10 @@ async def test_an_exception_without_a_handler_passes() -> None:
 async def test_an_exception_of_a_websocket_passes() -> None:
     with pytest.raises(LookupError):
         await _sent(LookupError(), "websocket")
+
+
+async def test_a_websocket_is_closed_as_its_endpoint_says() -> None:
+    error = WebSocketException(1008, "Not here.")
+    assert await _sent(error, "websocket") == [{"type": "websocket.close", "code": 1008, "reason": "Not here."}]
+    with pytest.raises(WebSocketException):
+        await _sent(error)
