@@ -84,7 +84,7 @@ class Testbed:
         return parse_provider_stats(self._get("/stats"))
 
     def release_answers(self) -> None:
-        """Let the answers go on that the provider holds."""
+        """Resume the answers that the provider holds."""
         self._get("/release")
 
     def _get(self, path: str) -> dict[str, object]:

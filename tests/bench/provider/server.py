@@ -37,7 +37,7 @@ class Provider:
         self._held.append(stream)
 
     def release(self) -> None:
-        """Let all streams that are held go on.
+        """Resume all streams that are held.
 
         They are evenly spread over their interval: clients do not ask at the same moment.
         """

@@ -141,7 +141,7 @@ class Bed:
         return self.testbed.provider_stats()
 
     def release(self) -> None:
-        """Let the answers go on that the provider holds."""
+        """Resume the answers that the provider holds."""
         self.testbed.release_answers()
 
 

@@ -117,6 +117,15 @@ class Deployment:
         for gateway in self.gateways:
             gateway.store.replace(self.store)
 
+    async def viewed_on_second(self, *texts: str) -> tuple[Generation, Generation]:
+        """Start a generation on the first gateway and view it on the second; return it as each of them has it."""
+        first, second = self.gateways
+        generation = await first.streaming(*texts)
+        mirrored = await second.find(generation)
+        second.hub.add_viewer(generation.id)
+        await settle()
+        return generation, mirrored
+
     async def advance(self, seconds: float, step: float = 0.2) -> None:
         """Advance the clock in steps, and let the gateways work after each."""
         end = self.clock.now() + seconds

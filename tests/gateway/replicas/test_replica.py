@@ -35,10 +35,7 @@ async def test_another_gateway_serves_a_generation_that_has_ended() -> None:
 async def test_a_viewer_elsewhere_gets_what_comes_within_ten_milliseconds() -> None:
     async with deployment() as shared:
         first, second = shared.gateways
-        generation = await first.streaming("a")
-        mirrored = await second.find(generation)
-        second.hub.add_viewer(generation.id)
-        await settle()
+        generation, mirrored = await shared.viewed_on_second("a")
         assert first.hub.is_viewed(generation.id)
         first.send("b")
         await settle()

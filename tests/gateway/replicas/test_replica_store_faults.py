@@ -39,10 +39,7 @@ def heal(shared: Deployment) -> None:
 async def test_what_runs_goes_on_and_is_read_elsewhere_once_the_store_is_back(fault: StoreFault) -> None:
     async with deployment() as shared:
         first, second = shared.gateways
-        generation = await first.streaming("a")
-        mirrored = await second.find(generation)
-        second.hub.add_viewer(generation.id)
-        await settle()
+        generation, mirrored = await shared.viewed_on_second("a")
         fail(shared, fault)
         read: list[str] = []
         generation.log.subscribe(lambda: read.append(generation.log.text()))
@@ -231,10 +228,7 @@ async def test_nobody_is_taken_for_dead_after_an_outage_of_all() -> None:
 async def test_a_gateway_that_was_cut_off_for_less_than_its_lease_keeps_its_generations() -> None:
     async with deployment() as shared:
         first, second = shared.gateways
-        generation = await first.streaming("a")
-        mirrored = await second.find(generation)
-        second.hub.add_viewer(generation.id)
-        await settle()
+        generation, mirrored = await shared.viewed_on_second("a")
         first.faults.fail()
         await shared.advance(1.8)
         first.faults.heal()
@@ -330,10 +324,7 @@ async def test_viewers_elsewhere_of_what_was_dropped_during_an_outage_get_an_end
 async def test_a_batch_whose_reply_was_lost_is_stored_once() -> None:
     async with deployment() as shared:
         first, second = shared.gateways
-        generation = await first.streaming("a")
-        mirrored = await second.find(generation)
-        second.hub.add_viewer(generation.id)
-        await settle()
+        generation, mirrored = await shared.viewed_on_second("a")
         first.faults.fail_once("logs.append")
         first.send("b")
         await settle()

@@ -30,10 +30,7 @@ async def test_a_task_that_fails_begins_again(caplog: pytest.LogCaptureFixture) 
 async def test_a_message_that_makes_a_task_fail_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:
     async with deployment() as shared:
         first, second = shared.gateways
-        generation = await first.streaming("a")
-        mirrored = await second.find(generation)
-        second.hub.add_viewer(generation.id)
-        await settle()
+        generation, mirrored = await shared.viewed_on_second("a")
         # No gateway sends such messages: one is not known, the other makes a fault of ours.
         await shared.store.messages.send([(second.replica.name, b"{}")])
         second.replica.reader.wake = None  # type: ignore[method-assign, assignment]

@@ -89,10 +89,7 @@ async def test_a_mirror_is_kept_between_find_and_attach_and_while_it_is_read() -
 async def test_a_wake_that_is_lost_is_made_up_for() -> None:
     async with deployment() as shared:
         first, second = shared.gateways
-        generation = await first.streaming("a")
-        mirrored = await second.find(generation)
-        second.hub.add_viewer(generation.id)
-        await settle()
+        generation, mirrored = await shared.viewed_on_second("a")
         first.send("b")
         await settle()
         shared.clock.advance(0.01)
@@ -106,10 +103,7 @@ async def test_a_wake_that_is_lost_is_made_up_for() -> None:
 async def test_what_follows_a_read_that_failed_may_be_large() -> None:
     async with deployment() as shared:
         first, second = shared.gateways
-        generation = await first.streaming("a")
-        mirrored = await second.find(generation)
-        second.hub.add_viewer(generation.id)
-        await settle()
+        generation, mirrored = await shared.viewed_on_second("a")
         second.faults.fail_once("logs.read", when=When.BEFORE)
         for text in ("b", "c", "d"):
             first.send(text)

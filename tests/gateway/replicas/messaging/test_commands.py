@@ -132,10 +132,7 @@ async def test_what_has_ended_is_deleted_from_any_gateway(owner: str) -> None:
 async def test_what_runs_is_stopped_and_then_deleted_from_any_gateway() -> None:
     async with deployment() as shared:
         first, second = shared.gateways
-        generation = await first.streaming("a")
-        mirrored = await second.find(generation)
-        second.hub.add_viewer(generation.id)
-        await settle()
+        generation, mirrored = await shared.viewed_on_second("a")
         await second.generations.delete(generation.id, ANONYMOUS)
         await settle()
         await shared.advance(0.2)
